@@ -1,0 +1,197 @@
+"""Where arrays live. The only file that knows NumPy from CuPy.
+
+A `Device` carries `xp`: the array library of that place, plus the few functions that the
+library lacks or that differ between the two (`erf`, `scatter_add`, `check_index`). Operations are
+written once against `xp`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ArgumentError, DtypeError, OutOfRangeError
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+
+
+class Device:
+    """A place for arrays.
+
+    Attributes:
+        name: `"cpu"` or `"cuda:0"`, `"cuda:1"`, ...
+        xp: the array library that computes there.
+
+    >>> import minigrad as mg
+    >>> mg.tensor([1.0]).device
+    device('cpu')
+    """
+
+    __slots__ = ("name", "to_host", "upload", "xp")
+
+    def __init__(
+        self,
+        name: str,
+        xp: Any,
+        upload: Callable[[Any], Array],
+        to_host: Callable[[Array], np.ndarray],
+    ) -> None:
+        self.name = name
+        self.xp = xp
+        self.upload = upload
+        self.to_host = to_host
+
+    def __repr__(self) -> str:
+        return f"device({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def _namespace(library: ModuleType, **extra: Any) -> SimpleNamespace:
+    return SimpleNamespace(**vars(library), **extra)
+
+
+@np.vectorize(otypes=[np.float64])
+def _erf_float64(x: float) -> float:
+    return math.erf(x)
+
+
+def _erf(x: Array) -> Array:
+    """NumPy has no error function; the C library's is exact to the last bit, one element a time."""
+    x = np.asarray(x)
+    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    return _erf_float64(x).astype(dtype) if x.size else np.empty(x.shape, dtype)
+
+
+def _is_basic(index: Any) -> bool:
+    """Whether an index selects a regular block, in which no element can occur twice."""
+    items = index if isinstance(index, tuple) else (index,)
+    return all(
+        item is None or item is Ellipsis or isinstance(item, int | slice | np.integer)
+        for item in items
+    )
+
+
+def _scatter_add(values: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros of `shape` with `values` added at `index`; a repeated index adds up."""
+    out = np.zeros(shape, values.dtype)
+    if _is_basic(index):
+        out[index] = values
+    else:
+        np.add.at(out, index, values)
+    return out
+
+
+def _check_index(index: Any, shape: tuple[int, ...]) -> None:
+    """NumPy checks every index itself; CuPy would wrap a wrong one around silently."""
+
+
+CPU = Device(
+    "cpu",
+    _namespace(np, erf=_erf, scatter_add=_scatter_add, check_index=_check_index),
+    upload=np.asarray,
+    to_host=np.asarray,
+)
+
+
+@cache
+def _cuda(number: int) -> Device:
+    try:
+        import cupy
+        import cupyx
+        import cupyx.scipy.special
+    except ImportError:
+        raise ArgumentError(
+            "device: 'cuda' needs CuPy; install it with pip install 'minigrad[cuda12]' "
+            "(or 'minigrad[cuda13]')"
+        ) from None
+    if not cupy.is_available() or number >= cupy.cuda.runtime.getDeviceCount():
+        raise ArgumentError(f"device: CuPy finds no GPU number {number} on this machine")
+
+    def upload(array: Any) -> Array:
+        with cupy.cuda.Device(number):
+            return cupy.asarray(array)
+
+    def scatter_add(values: Array, index: Any, shape: tuple[int, ...]) -> Array:
+        out = cupy.zeros(shape, values.dtype)
+        cupyx.scatter_add(out, index, values)
+        return out
+
+    def check_index(index: Any, shape: tuple[int, ...]) -> None:
+        items = index if isinstance(index, tuple) else (index,)
+        for axis, item in enumerate(items):
+            if isinstance(item, cupy.ndarray) and item.dtype.kind in "iu" and item.size:
+                low, high = int(item.min()), int(item.max())
+                if low < -shape[axis] or high >= shape[axis]:
+                    raise OutOfRangeError(
+                        f"index {low if low < -shape[axis] else high} is out of bounds "
+                        f"for axis {axis} with size {shape[axis]}"
+                    )
+
+    xp = _namespace(
+        cupy, erf=cupyx.scipy.special.erf, scatter_add=scatter_add, check_index=check_index
+    )
+    return Device(f"cuda:{number}", xp, upload=upload, to_host=cupy.asnumpy)
+
+
+def device(spec: str | Device) -> Device:
+    """The device that `spec` names: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+
+    Raises:
+        ArgumentError: the name is unknown, CuPy is missing, or there is no such GPU.
+
+    >>> device("cpu")
+    device('cpu')
+    """
+    if isinstance(spec, Device):
+        return spec
+    kind, _, number = spec.partition(":")
+    if kind == "cpu" and not number:
+        return CPU
+    if kind == "cuda" and (number.isdigit() or not number):
+        return _cuda(int(number or 0))
+    raise ArgumentError(f"device: unknown {spec!r}; valid: 'cpu', 'cuda', 'cuda:N'")
+
+
+def device_of(array: Array) -> Device:
+    """The device that an array lives on."""
+    if isinstance(array, np.ndarray | np.generic):
+        return CPU
+    return _cuda(array.device.id)
+
+
+def default_dtype_of(value: Any) -> np.dtype | None:
+    """The dtype for a Python number or (nested) list: floats become float32; arrays keep theirs."""
+    if hasattr(value, "dtype"):
+        return None
+    try:
+        found = np.asarray(value).dtype
+    except ValueError:
+        raise ArgumentError(
+            "tensor: the nested lists have rows of different lengths; make them equal"
+        ) from None
+    check_dtype(found)
+    return np.dtype(np.float32) if found.kind == "f" else found
+
+
+def check_dtype(dtype: Any) -> np.dtype:
+    """`dtype` as a NumPy dtype, if tensors can hold it.
+
+    Raises:
+        DtypeError: for complex numbers, strings, objects and dates.
+    """
+    found = np.dtype(dtype)
+    if found.kind not in "fiub":
+        raise DtypeError(
+            f"tensor: dtype {found} is not supported; valid: floating point, integers and bool"
+        )
+    return found

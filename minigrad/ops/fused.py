@@ -1,0 +1,63 @@
+"""The few operations worth a node of their own, for speed.
+
+Each equals a composition of plain operations, and its tests compare the two. `linear` as one
+node instead of a transpose, a product and a sum saves about two thirds of the tape's cost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.ops.table import op
+from minigrad.tensor import Tensor
+
+
+def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
+    out = xp.matmul(x, weight.T)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _linear_rule(g: Any, needs: Any, xp: Any, x: Any, weight: Any, bias_shape: Any) -> Any:
+    rows = g.reshape((-1, g.shape[-1])) if g.ndim != 2 else g
+    inputs = x.reshape((-1, x.shape[-1])) if x.ndim != 2 else x
+    return (
+        g @ weight if needs[0] else None,
+        rows.T @ inputs if needs[1] else None,
+        rows.sum(axis=0) if needs[2] else None,
+    )
+
+
+def _linear_misfit(x: Any, weight: Any, bias: Any) -> str:
+    if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
+        return (
+            f"the input has shape {x.shape}, but a weight of shape {weight.shape} takes "
+            f"{weight.shape[-1]} features on the input's last axis"
+        )
+    return f"a bias of shape {bias.shape} does not fit a weight of shape {weight.shape}"
+
+
+_linear = op("linear", _linear_forward, _linear_rule, explain=_linear_misfit)
+
+
+def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b, PyTorch's `F.linear`: one node instead of three.
+
+    Arguments:
+        input: shape (..., in_features).
+        weight: shape (out_features, in_features).
+        bias: shape (out_features,), or None.
+
+    Returns:
+        Shape (..., out_features).
+
+    Raises:
+        ShapeError: the input's last axis is not in_features.
+
+    >>> import minigrad as mg
+    >>> mg.linear(mg.ones(2, 3), mg.ones(1, 3), mg.ones(1))
+    tensor([[4.],
+            [4.]])
+    """
+    return _linear(input, weight, bias)

@@ -1,0 +1,65 @@
+"""Axes and sizes as users spell them, NumPy's way or PyTorch's."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from minigrad.errors import ArgumentError, ShapeError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_NUMPY_NAME = {"dim": "axis", "keepdim": "keepdims", "dims": "axis"}
+
+
+def torch_names(function: Function) -> Function:
+    """Let a function of `axis=` and `keepdims=` also take PyTorch's `dim=` and `keepdim=`."""
+
+    @functools.wraps(function)
+    def spelled(*args: Any, **kwargs: Any) -> Any:
+        for theirs in _NUMPY_NAME.keys() & kwargs.keys():
+            ours = _NUMPY_NAME[theirs]
+            if ours in kwargs:
+                raise ArgumentError(f"{function.__name__}: give {ours}= or {theirs}=, not both")
+            kwargs[ours] = kwargs.pop(theirs)
+        return function(*args, **kwargs)
+
+    return spelled  # type: ignore[return-value]
+
+
+def one_axis(name: str, axis: int, ndim: int) -> int:
+    """`axis` counted from the front.
+
+    Raises:
+        ShapeError: there is no such axis.
+
+    >>> one_axis("sum", -1, 3)
+    2
+    """
+    try:
+        position = axis.__index__()
+    except AttributeError:
+        raise ArgumentError(f"{name}: axis must be an integer, got {axis!r}") from None
+    if not -ndim <= position < ndim:
+        valid = f"valid: {-ndim} to {ndim - 1}" if ndim else "it has none"
+        raise ShapeError(f"{name}: a tensor with {ndim} axes has no axis {position}; {valid}")
+    return position % ndim
+
+
+def all_axes(name: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The axes that a reduction runs over, sorted, counted from the front; None means all."""
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, Sequence):
+        return (one_axis(name, axis, ndim),)
+    axes = sorted(one_axis(name, a, ndim) for a in axis)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"{name}: an axis occurs twice in {tuple(axis)}")
+    return tuple(axes)
+
+
+def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
+    """A shape given as `f(2, 3)` or as `f((2, 3))`."""
+    if len(shape) == 1 and isinstance(shape[0], Sequence):
+        shape = shape[0]
+    return tuple(int(n) for n in shape)

@@ -1,0 +1,212 @@
+"""The tape: what one operation leaves behind for the way back, and when it does so.
+
+A `Node` is one recorded operation. It points at the nodes of its inputs and never at its own
+output tensor, so no reference cycle exists and Python frees a graph as soon as the last tensor
+of it is gone.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.errors import GraphError
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+_serial_numbers = count()
+next_serial_number = _serial_numbers.__next__
+
+FREED: tuple[Any, ...] = ("freed",)  # stands in `Node.kept` once a backward pass has used it up
+
+
+class Node:
+    """One recorded operation, or (with `op` None) a leaf: a tensor that nothing computed.
+
+    Attributes:
+        op: the row of the rules table, or None for a leaf.
+        parents: per argument of the op, the node of that argument, or None where no gradient
+            is wanted.
+        kept: per argument, the values that its derivative rule names (see `ops.table`).
+        stamps: flat pairs (version cell, version when kept) of every kept tensor.
+        shape, dtype: of the output; a gradient that arrives here has the same.
+        serial: the birth number. An op is always recorded after its inputs, so sorting by it
+            is a topological sort.
+        hooks: functions that see, and may replace, the gradient that arrives here.
+        tensor: weak reference to the tensor whose `.grad` is to be filled, or None.
+    """
+
+    __slots__ = (
+        "dtype", "hooks", "kept", "op", "parents", "serial", "shape", "stamps",
+        "tensor",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        op: Any,
+        parents: tuple[Node | None, ...],
+        kept: tuple[Any, ...],
+        stamps: tuple[Any, ...],
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+    ) -> None:
+        self.op = op
+        self.parents = parents
+        self.kept = kept
+        self.stamps = stamps
+        self.shape = shape
+        self.dtype = dtype
+        self.serial = next_serial_number()
+        self.hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
+        self.tensor: weakref.ref[Tensor] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name if self.op else 'leaf'} {self.shape}>"
+
+    def free(self) -> None:
+        """Let go of the kept values and of the way further back."""
+        self.kept = FREED
+        self.parents = self.stamps = ()
+
+    def check_usable(self) -> None:
+        """Raise unless everything that this node kept is still there and unchanged."""
+        if self.kept is FREED:
+            raise GraphError(
+                f"backward: the graph through '{self.op.name}' was already freed by an earlier "
+                "backward; call that one with retain_graph=True, or compute the result again"
+            )
+        stamps = self.stamps
+        for i in range(0, len(stamps), 2):
+            if stamps[i][0] != stamps[i + 1]:
+                raise GraphError(
+                    f"backward: a value that '{self.op.name}' (output shape {self.shape}) needs "
+                    f"for its derivative was changed in place: kept at version {stamps[i + 1]}, "
+                    f"now at version {stamps[i][0]}; use an out-of-place operation, or change a "
+                    "clone()"
+                )
+
+
+def leaf(tensor: Tensor) -> Node:
+    """The node of a tensor that the user made and wants the gradient of."""
+    node = Node(None, (), (), (), tensor.shape, tensor.dtype)
+    node.tensor = weakref.ref(tensor)
+    return node
+
+
+class _Mode(threading.local):
+    enabled = True
+
+
+mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are recorded at the moment.
+
+    >>> is_grad_enabled()
+    True
+    """
+    return mode.enabled
+
+
+class set_grad_enabled(ContextDecorator):
+    """Switch recording on or off in this thread, at once; as a context, until its end.
+
+    Arguments:
+        enabled: record operations from now on?
+
+    >>> with set_grad_enabled(False):
+    ...     is_grad_enabled()
+    False
+    >>> is_grad_enabled()
+    True
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = bool(enabled)
+        self.previous = mode.enabled
+        mode.enabled = self.enabled
+
+    def __enter__(self) -> None:
+        mode.enabled = self.enabled
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled = self.previous
+
+
+class _Switch(ContextDecorator):
+    """A context that can be entered many times, also within itself and as a decorator."""
+
+    enabled: bool
+
+    def __init__(self) -> None:
+        self.previous: list[bool] = []
+
+    def _recreate_cm(self) -> _Switch:
+        # A decorator makes one instance for all calls; threads must not share its memory.
+        return type(self)()
+
+    def __enter__(self) -> None:
+        self.previous.append(mode.enabled)
+        mode.enabled = self.enabled
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled = self.previous.pop()
+
+
+class no_grad(_Switch):
+    """Within it, operations of this thread are not recorded: no nodes, nothing kept.
+
+    Also a decorator, `@no_grad()`. In-place writes to leaves are allowed inside.
+
+    >>> import minigrad as mg
+    >>> w = mg.tensor([1.0], requires_grad=True)
+    >>> with mg.no_grad():
+    ...     w -= 0.5
+    >>> w
+    tensor([0.5], requires_grad=True)
+    """
+
+    enabled = False
+
+
+class enable_grad(_Switch):
+    """Within it, operations of this thread are recorded, also inside `no_grad`.
+
+    >>> with no_grad(), enable_grad():
+    ...     is_grad_enabled()
+    True
+    """
+
+    enabled = True
+
+
+inference_mode = no_grad  # the name that PyTorch scripts use; here it needs nothing more
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes the hook off again.
+
+    Removing twice does no harm. As a context it removes the hook at the end.
+    """
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self._hooks = hooks
+        self._key = next_serial_number()
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
