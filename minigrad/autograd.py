@@ -7,7 +7,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.backend import Array, device_of
 from minigrad.errors import GraphError, ShapeError
-from minigrad.tape import Node, mode, set_grad_enabled
+from minigrad.tape import Node, Watch, last_write, mode
 from minigrad.tensor import Tensor, wrap
 
 Gradient = Any  # an array, or under create_graph a Tensor
@@ -139,19 +139,23 @@ def _seed(asked: str, output: Tensor, gradient: Any, create_graph: bool) -> Grad
 
 
 def _reachable(roots: Iterable[Node]) -> list[Node]:
-    """All nodes that the roots depend on, oldest first: inputs before what was made of them."""
-    seen = set(roots)
+    """The operations that the roots depend on, oldest first: inputs before what they made."""
+    seen = {root for root in roots if root.op is not None}
     pending = list(seen)
     while pending:
-        for parent in pending.pop().parents:
-            if parent is not None and parent not in seen:
+        node = pending.pop()
+        parents = node.parents
+        if not parents:
+            node.check_unfreed()
+        for parent in parents:
+            if parent is not None and parent.op is not None and parent not in seen:
                 seen.add(parent)
                 pending.append(parent)
     return sorted(seen, key=_by_birth)
 
 
 def _leading_to(wanted: set[Node], order: list[Node]) -> list[Node]:
-    """The nodes of `order` that are wanted or depend on a wanted one."""
+    """The operations of `order` that depend on a wanted node, or are wanted."""
     leading = set(wanted)
     for node in order:
         if not leading.isdisjoint(node.parents):
@@ -170,14 +174,30 @@ def _walk(
 
     With `found`, gradients of its nodes are put there; without, they go to `.grad` of leaves.
     """
+    # Before anything is done, so that an error leaves nothing half done. A node that was made
+    # after the last write anywhere cannot be concerned.
     for node in order:
-        # Before anything is done, so that an error leaves no gradient half added.
-        if node.op is not None and (node.stamps or not node.parents):
-            node.check_usable()
+        if node.serial < last_write.serial:
+            node.check_unchanged()
 
-    in_walk = None if found is None else set(order)
     owned: set[Node] = set()  # nodes whose gradient array was made here, free to add into
     given = {id(g) for g in gradients.values()}  # arrays that somebody outside may hold
+    on_the_way = None if found is None else {*order, *found}
+
+    def receive(node: Node, g: Gradient) -> None:
+        if g.shape != node.shape:
+            g = unbroadcast(g, node.shape)
+        if g.dtype is not node.dtype:
+            g = g.astype(node.dtype)
+        if node not in gradients:
+            gradients[node] = g
+        elif node in owned:
+            gradients[node] += g
+        else:
+            gradients[node] = gradients[node] + g
+            if not create_graph:
+                owned.add(node)
+
     previous = mode.enabled
     mode.enabled = create_graph
     try:
@@ -186,42 +206,42 @@ def _walk(
             g = gradients.pop(node, None)
             if g is None:
                 continue
-            if node.hooks:
-                g = _run_hooks(node, g, given, create_graph)
-            if found is not None:
-                if node in found:
-                    found[node] = g
-                    given.add(id(g))
-            elif node.tensor is not None:
-                _deposit(node, g, given)
-            if node.op is None:
-                continue
-            parents = node.parents
-            if in_walk is not None:
-                parents = tuple(p if p in in_walk else None for p in parents)
-                if not any(parents):
-                    continue
-
-            kept = node.op.as_tensors(node) if create_graph else node.kept
-            for parent, gradient in zip(parents, node.op.pull(g, parents, kept), strict=True):
-                if gradient is None or parent is None:
-                    continue
-                if gradient.shape != parent.shape:
-                    gradient = unbroadcast(gradient, parent.shape)
-                if gradient.dtype is not parent.dtype:
-                    gradient = gradient.astype(parent.dtype)
-                if parent not in gradients:
-                    gradients[parent] = gradient
-                elif parent in owned:
-                    gradients[parent] += gradient
-                else:
-                    gradients[parent] = gradients[parent] + gradient
-                    if not create_graph:
-                        owned.add(parent)
+            if node.watch is not None or found is not None:
+                g = _deliver(node, g, given, found, create_graph)
+            op, parents = node.op, node.parents
+            if on_the_way is not None:
+                parents = tuple([p if p in on_the_way else None for p in parents])
+            kept = op.as_tensors(node) if create_graph else node.kept
+            if op.joint is None:
+                for parent, rule, values in zip(parents, op.rules, kept):  # noqa: B905
+                    if parent is not None:
+                        receive(parent, rule(g, *values))
+            elif any(parents):
+                needs = [p is not None for p in parents]
+                for parent, gradient in zip(parents, op.joint(g, needs, *kept), strict=True):
+                    if parent is not None:
+                        receive(parent, gradient)
             if not retain_graph:
                 node.free()
+        for node, g in gradients.items():  # what is left are leaves
+            _deliver(node, g, given, found, create_graph)
     finally:
         mode.enabled = previous
+
+
+def _deliver(
+    node: Node, g: Gradient, given: set[int], found: dict[Node, Gradient] | None, create_graph: bool
+) -> Gradient:
+    """Show a complete gradient to those who watch the node; returns what goes on."""
+    watch = node.watch
+    if watch is not None and watch.hooks:
+        g = _run_hooks(watch, g, node, given, create_graph)
+    if found is None and watch is not None and watch.tensor is not None:
+        _deposit(watch.tensor(), g, given)
+    elif found is not None and node in found:
+        found[node] = g
+        given.add(id(g))
+    return g
 
 
 def unbroadcast(g: Gradient, shape: tuple[int, ...]) -> Gradient:
@@ -251,6 +271,9 @@ class Parts:
     def __init__(self, items: Sequence[Gradient]) -> None:
         self.items = items
 
+    def __iter__(self) -> Iterator[Gradient]:
+        return iter(self.items)
+
     def __add__(self, other: Parts) -> Parts:
         return Parts(
             [a if b is None else b if a is None else a + b
@@ -258,8 +281,10 @@ class Parts:
         )  # fmt: skip
 
 
-def _run_hooks(node: Node, g: Gradient, given: set[int], create_graph: bool) -> Gradient:
-    for hook in list(node.hooks.values()):  # type: ignore[union-attr]
+def _run_hooks(
+    watch: Watch, g: Gradient, node: Node, given: set[int], create_graph: bool
+) -> Gradient:
+    for hook in list(watch.hooks.values()):
         given.add(id(g))
         replaced = hook(_as_tensor(g))
         if replaced is None:
@@ -276,9 +301,8 @@ def _run_hooks(node: Node, g: Gradient, given: set[int], create_graph: bool) -> 
     return g
 
 
-def _deposit(node: Node, g: Gradient, given: set[int]) -> None:
-    """Add `g` to the `.grad` of the node's tensor, which must end up owning its memory."""
-    tensor = node.tensor()  # type: ignore[misc]
+def _deposit(tensor: Tensor | None, g: Gradient, given: set[int]) -> None:
+    """Add `g` to the `.grad` of a tensor that may be gone, and that must own that memory."""
     if tensor is None:
         return
     before = tensor._grad
@@ -290,7 +314,7 @@ def _deposit(node: Node, g: Gradient, given: set[int]) -> None:
         tensor._grad = before + wrap(g, tensor.device)
     else:
         # A rule may pass one array on to several places, or a view of it.
-        if not isinstance(g, np.generic) and (g.base is not None or id(g) in given):
+        if g.base is not None or id(g) in given:
             g = g.copy()
         given.add(id(g))
         tensor._grad = _as_tensor(g)

@@ -15,6 +15,7 @@ class MinigradError(Exception):
         self.message = message
         self.path: tuple[str, ...] = ()
         self.layer = ""
+        self.module: object = None  # the last nn.Module that it passed through
 
     def passing_through(self, name: str, layer: str = "") -> None:
         """Note one step of the path, innermost first; `layer` describes the innermost one."""

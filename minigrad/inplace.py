@@ -47,7 +47,7 @@ def _write(name: str, t: Tensor, result: Tensor) -> Tensor:
     if result.dtype != t.dtype:
         result = result.astype(t.dtype)
     t._data[...] = result._data
-    t._version[0] += 1
+    t.mark_written()
     if mode.enabled:
         _renew(t, result._node)
     return t
@@ -73,8 +73,9 @@ def _renew(t: Tensor, node: Node | None) -> None:
 
 def _take_over(t: Tensor, node: Node | None) -> None:
     """Make `node` the history of `t`; hooks stay where they were, `retain_grad` moves on."""
-    if t._node is not None and node is not None and t._node.op is not None:
-        node.tensor, t._node.tensor = t._node.tensor, None
+    watch = None if t._node is None or t._node.op is None else t._node.watch
+    if watch is not None and node is not None:
+        node.watched().tensor, watch.tensor = watch.tensor, None
     t._node = node
 
 
@@ -121,7 +122,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     before = wrap(self._data, self.device, self._node)
     written = indexing.set_at(before, value, index=index)
     self._data[index] = written._data[index]
-    self._version[0] += 1
+    self.mark_written()
     if mode.enabled:
         _renew(self, written._node)
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from itertools import count
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from minigrad.errors import GraphError
 
@@ -39,23 +37,19 @@ class Node:
         shape, dtype: of the output; a gradient that arrives here has the same.
         serial: the birth number. An op is always recorded after its inputs, so sorting by it
             is a topological sort.
-        hooks: functions that see, and may replace, the gradient that arrives here.
-        tensor: weak reference to the tensor whose `.grad` is to be filled, or None.
+        watch: who wants to see the gradient that arrives here, or None.
     """
 
-    __slots__ = (
-        "dtype", "hooks", "kept", "op", "parents", "serial", "shape", "stamps",
-        "tensor",
-    )  # fmt: skip
+    __slots__ = ("dtype", "kept", "op", "parents", "serial", "shape", "stamps", "watch")
 
     def __init__(
         self,
         op: Any,
         parents: tuple[Node | None, ...],
-        kept: tuple[Any, ...],
-        stamps: tuple[Any, ...],
+        kept: Sequence[Any],
+        stamps: Sequence[Any],
         shape: tuple[int, ...],
-        dtype: np.dtype,
+        dtype: Any,
     ) -> None:
         self.op = op
         self.parents = parents
@@ -64,24 +58,31 @@ class Node:
         self.shape = shape
         self.dtype = dtype
         self.serial = next_serial_number()
-        self.hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
-        self.tensor: weakref.ref[Tensor] | None = None
+        self.watch: Watch | None = None
 
     def __repr__(self) -> str:
         return f"<{self.op.name if self.op else 'leaf'} {self.shape}>"
+
+    def watched(self) -> Watch:
+        """The watch of this node, made when first asked for."""
+        if self.watch is None:
+            self.watch = Watch()
+        return self.watch
 
     def free(self) -> None:
         """Let go of the kept values and of the way further back."""
         self.kept = FREED
         self.parents = self.stamps = ()
 
-    def check_usable(self) -> None:
-        """Raise unless everything that this node kept is still there and unchanged."""
+    def check_unfreed(self) -> None:
         if self.kept is FREED:
             raise GraphError(
                 f"backward: the graph through '{self.op.name}' was already freed by an earlier "
                 "backward; call that one with retain_graph=True, or compute the result again"
             )
+
+    def check_unchanged(self) -> None:
+        """Raise if a value that was kept has been written to since."""
         stamps = self.stamps
         for i in range(0, len(stamps), 2):
             if stamps[i][0] != stamps[i + 1]:
@@ -93,11 +94,35 @@ class Node:
                 )
 
 
+class Watch:
+    """Who sees the gradient that arrives at a node.
+
+    Attributes:
+        hooks: functions that may replace it, by their handle's key.
+        tensor: weak reference to the tensor whose `.grad` is to be filled, or None.
+    """
+
+    __slots__ = ("hooks", "tensor")
+
+    def __init__(self, tensor: Tensor | None = None) -> None:
+        self.hooks: dict[int, Callable[[Tensor], Tensor | None]] = {}
+        self.tensor = None if tensor is None else weakref.ref(tensor)
+
+
 def leaf(tensor: Tensor) -> Node:
     """The node of a tensor that the user made and wants the gradient of."""
     node = Node(None, (), (), (), tensor.shape, tensor.dtype)
-    node.tensor = weakref.ref(tensor)
+    node.watch = Watch(tensor)
     return node
+
+
+class _LastWrite:
+    """When a tensor was last written to in place, on the clock of the serial numbers."""
+
+    serial = -1
+
+
+last_write = _LastWrite()
 
 
 class _Mode(threading.local):

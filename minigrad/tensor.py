@@ -15,7 +15,7 @@ import numpy as np
 from minigrad import backend
 from minigrad.backend import CPU, Array, Device
 from minigrad.errors import DtypeError, GraphError, ShapeError
-from minigrad.tape import Node, RemovableHandle, leaf
+from minigrad.tape import Node, RemovableHandle, last_write, leaf, next_serial_number
 
 _new = object.__new__
 
@@ -87,7 +87,7 @@ class Tensor:
         if self._node is not None and self.is_leaf and value.dtype != self._data.dtype:
             self._grad = None
         self._data = value
-        self._version[0] += 1
+        self.mark_written()
         if self._node is not None and self.is_leaf:
             self._node.shape, self._node.dtype = value.shape, value.dtype
 
@@ -178,8 +178,7 @@ class Tensor:
             GraphError: the tensor does not require a gradient.
         """
         node = self._tracked("retain_grad")
-        if node.op is not None:
-            node.tensor = weakref.ref(self)
+        node.watched().tensor = weakref.ref(self)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(grad)` in backward, with this tensor's whole gradient, before it goes on.
@@ -202,9 +201,16 @@ class Tensor:
         tensor([30., 30.])
         """
         node = self._tracked("register_hook")
-        if node.hooks is None:
-            node.hooks = {}
-        return RemovableHandle(node.hooks, hook)
+        return RemovableHandle(node.watched().hooks, hook)
+
+    def mark_written(self) -> None:
+        """Note a change of the array, so that a backward that needs the old values can tell.
+
+        In-place operations and assigning `data` do so themselves; call it after writing into
+        `t.data[...]` directly.
+        """
+        self._version[0] += 1
+        last_write.serial = next_serial_number()
 
     def _tracked(self, asked: str) -> Node:
         if self._node is None:

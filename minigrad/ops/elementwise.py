@@ -105,10 +105,11 @@ def _sinc_forward(xp: Any, x: Any, *, order: int) -> Any:
         far = (xp.sin(far_u + n * math.pi / 2) - n * far) / far_u
     near_u = xp.where(near, u, 0)
     series = xp.zeros_like(u)
+    # The sum of (-1)^k (2k)! / ((2k - n)! (2k + 1)!) u^(2k - n), the highest power first.
     for k in reversed(range((order + 1) // 2, order + 24)):
-        # (-1)^k (2k)! / ((2k - n)! (2k + 1)!) u^(2k - n)
-        scale = (-1) ** k / ((2 * k + 1) * math.factorial(2 * k - order))
-        series = series + scale * near_u ** (2 * k - order)
+        series = series * near_u * near_u + (-1) ** k / ((2 * k + 1) * math.factorial(2 * k - order))
+    if order % 2:
+        series = series * near_u
     return math.pi**order * xp.where(near, series, far)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.ops.table import op
+from minigrad.ops.activations import softmax_on
+from minigrad.ops.table import op, use
 from minigrad.tensor import Tensor
 
 
@@ -33,7 +34,8 @@ def _linear_misfit(x: Any, weight: Any, bias: Any) -> str:
     if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
         return (
             f"the input has shape {x.shape}, but a weight of shape {weight.shape} takes "
-            f"{weight.shape[-1]} features on the input's last axis"
+            f"{weight.shape[-1]} features on the input's last axis; reshape the input, or make "
+            f"in_features {x.shape[-1] if x.ndim else 1}"
         )
     return f"a bias of shape {bias.shape} does not fit a weight of shape {weight.shape}"
 
@@ -61,3 +63,28 @@ def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             [4.]])
     """
     return _linear(input, weight, bias)
+
+
+def _cross_entropy_forward(xp: Any, x: Any, target: Any, *, reduction: str) -> Any:
+    shifted = x - xp.max(x, axis=1, keepdims=True)  # exp cannot overflow
+    loss = xp.log(xp.sum(xp.exp(shifted), axis=1)) - shifted[xp.arange(len(x)), target]
+    if reduction == "none":
+        return loss
+    return xp.sum(loss) if reduction == "sum" else xp.sum(loss) / len(x)
+
+
+def _cross_entropy_rule(g: Any, xp: Any, x: Any, target: Any, reduction: str) -> Any:
+    """(softmax(x) - one_hot(target)) g, and g / n where the loss is a mean."""
+    if reduction == "mean":
+        g = g / x.shape[0]
+    elif reduction == "none":
+        g = g[:, None]
+    hit = use(xp, _is_class, target, classes=x.shape[1])
+    return (use(xp, softmax_on, x, axis=1) - hit) * g
+
+
+_is_class = op("one_hot", lambda xp, target, *, classes: target[:, None] == xp.arange(classes))
+
+# -log softmax(x)[target] for x of shape (n, classes) and target of shape (n,), integers that were
+# checked; `nn.functional.cross_entropy` is its face.
+cross_entropy = op("cross_entropy", _cross_entropy_forward, x=_cross_entropy_rule)

@@ -13,9 +13,9 @@ The forward takes `xp` (the array library), the arrays, and keyword-only paramet
     `xp`                   the library of the values at hand
 
 An ordinary backward calls rules with arrays, `xp` being NumPy (or CuPy). Under `create_graph`
-the same rules are called with Tensors, `xp` being `minigrad` itself: so a rule uses operators
-and `xp` alone, and its result can be differentiated again. Broadcasting and changes of dtype in
-the forward are undone by the engine.
+the same rules are called with Tensors, `xp` being `minigrad.ops`: so a rule uses operators and
+`xp` alone, and its result can be differentiated again. Broadcasting and changes of dtype in the
+forward are undone by the engine.
 """
 
 from __future__ import annotations
@@ -36,37 +36,11 @@ from minigrad.errors import (
     OutOfRangeError,
     ShapeError,
 )
+from minigrad.ops.codegen import caller
 from minigrad.tape import Node, mode
-from minigrad.tensor import Tensor, share_memory, wrap
+from minigrad.tensor import Tensor, wrap
 
 Rule = Callable[..., Any]
-
-
-class _Keeper:
-    """A rule, with a function that picks from a forward what the rule names."""
-
-    __slots__ = ("keep", "keeps_out", "names", "rule", "stamped")
-
-    def __init__(self, rule: Rule, skip: int, arguments: list[str], parameters: list[str]) -> None:
-        self.rule = rule
-        self.names = list(inspect.signature(rule).parameters)[skip:]
-        self.stamped = [k for k, a in enumerate(arguments) if a in self.names]
-        self.keeps_out = "out" in self.names
-        values = {a: a for a in ["xp", "out", *arguments, *parameters]}
-        values |= {f"{a}_shape": f"xp.shape({a})" for a in arguments}
-        values |= {f"{a}_shapes": f"[x.shape for x in {a}]" for a in arguments}
-        # Written as a person would write it for this one rule, e.g. for `a=lambda g, b: g * b`
-        # as `lambda xp, a, b, out: (b,)`: five times faster than looking names up in a dict.
-        named = "".join(f"{values[name]}, " for name in self.names)
-        self.keep = eval(f"lambda {', '.join(['xp', *arguments, 'out', *parameters])}: ({named})")
-
-    def stamps(self, inputs: Any, version: list[Any], starred: bool) -> list[Any]:
-        """Flat pairs (version cell, version now) of the tensors that the rule names."""
-        stamps = [version, version[0]] if self.keeps_out else []
-        for x in inputs if starred and self.stamped else [inputs[k] for k in self.stamped]:
-            if isinstance(x, Tensor):
-                stamps += x._version, x._version[0]
-        return stamps
 
 
 class Op:
@@ -75,87 +49,54 @@ class Op:
     Attributes:
         name: as it is shown in errors and graphs.
         forward: computes the output from arrays.
-        arguments: the names of the array arguments; a starred one stands for a list of them.
+        arguments: the names of the array arguments; with `starred`, the one name that stands
+            for a list of them.
+        parameters: the keyword-only parameters of the forward, with their defaults.
         rules: per argument its derivative rule, or None where it has none.
         joint: one rule for all arguments at once, instead of `rules`.
+        outputs: how many outputs the forward returns.
     """
-
-    __slots__ = (
-        "arguments", "forward", "joint", "keepers", "name", "outputs", "rules", "starred"
-    )  # fmt: skip
 
     def __init__(
         self,
         name: str,
-        forward: Callable[..., Array],
+        forward: Callable[..., Any],
         joint: Rule | None,
         rules: dict[str, Rule],
-        outputs: int,
+        outputs: int = 1,
     ) -> None:
         self.name = name
         self.forward = forward
+        self.joint = joint
         self.outputs = outputs
         signature = list(inspect.signature(forward).parameters.values())[1:]
         self.starred = any(p.kind is p.VAR_POSITIONAL for p in signature)
         self.arguments = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
-        parameters = [p.name for p in signature if p.kind is p.KEYWORD_ONLY]
+        self.parameters = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
         if not set(rules) <= set(self.arguments):
             raise TypeError(f"op {name}: a rule for something that is no argument: {set(rules)}")
-        self.joint = None if joint is None else _Keeper(joint, 2, self.arguments, parameters)
-        self.keepers = [
-            _Keeper(rules[a], 1, self.arguments, parameters) if a in rules else None
-            for a in self.arguments
-        ]
         self.rules = [rules.get(a) for a in self.arguments]
 
-    def record(
-        self, inputs: Any, xp: Any, arrays: Any, out: Any, version: list[Any], params: Any
-    ) -> Node:
-        """The node of one call: its parents, and what the rules of those parents name."""
-        if self.joint is not None:
-            parents = [x._node if isinstance(x, Tensor) else None for x in inputs]
-            given = (arrays,) if self.starred else arrays
-            kept = self.joint.keep(xp, *given, out, **params)
-            stamps = self.joint.stamps(inputs, version, self.starred)
-        else:
-            parents, kept, stamps = [], [], []
-            for x, keeper in zip(inputs, self.keepers, strict=True):
-                parent = x._node if isinstance(x, Tensor) and keeper is not None else None
-                parents.append(parent)
-                if parent is None:
-                    kept.append(None)
-                else:
-                    kept.append(keeper.keep(xp, *arrays, out, **params))
-                    stamps += keeper.stamps(inputs, version, False)
-        if self.outputs > 1:
-            return Node(self, tuple(parents), kept, stamps, (), None)
-        return Node(self, tuple(parents), kept, stamps, out.shape, out.dtype)
-
-    def pull(self, g: Any, parents: tuple[Node | None, ...], kept: Any) -> Sequence[Any]:
-        """Per parent the gradient that its rule makes of `g`; None where none is wanted."""
-        if self.joint is not None:
-            return self.joint.rule(g, tuple(p is not None for p in parents), *kept)
-        return [
-            None if parent is None else rule(g, *values)
-            for parent, rule, values in zip(parents, self.rules, kept, strict=True)
-        ]
+    def named(self, rule: Rule) -> list[str]:
+        """What a rule names, after `g` (and, in a joint rule, `needs`)."""
+        return list(inspect.signature(rule).parameters)[1 if self.joint is None else 2 :]
 
     def as_tensors(self, node: Node) -> Sequence[Any]:
         """What `node` kept, as Tensors in the graph, so that rules run on it are recorded."""
         if self.joint is not None:
             return self._attach(self.joint, node.kept, node)
-        return tuple(
-            None if values is None else self._attach(keeper, values, node)
-            for keeper, values in zip(self.keepers, node.kept, strict=True)
-        )
+        return [
+            None if values is None or rule is None else self._attach(rule, values, node)
+            for rule, values in zip(self.rules, node.kept, strict=True)
+        ]
 
-    def _attach(self, keeper: _Keeper, values: tuple[Any, ...], node: Node) -> tuple[Any, ...]:
+    def _attach(self, rule: Rule, values: tuple[Any, ...], node: Node) -> list[Any]:
         attached: list[Any] = []
-        for name, value in zip(keeper.names, values, strict=True):
+        for name, value in zip(self.named(rule), values, strict=True):
             if name == "xp":
                 value = sys.modules["minigrad.ops"]
             elif name == "out" and self.outputs > 1:
-                value = [_rebuild(v, _pick(node, i, self.outputs, v)) for i, v in enumerate(value)]
+                value = [_rebuild(v, _part_of(node, i, v)) for i, v in enumerate(value)]
             elif name == "out":
                 value = _rebuild(value, node)
             elif name in self.arguments and self.starred:
@@ -163,7 +104,7 @@ class Op:
             elif name in self.arguments:
                 value = _rebuild(value, node.parents[self.arguments.index(name)])
             attached.append(value)
-        return tuple(attached)
+        return attached
 
 
 def _rebuild(value: Any, node: Node | None) -> Any:
@@ -203,34 +144,16 @@ def op(
     >>> x.grad
     tensor(12.)
     """
-    spec = Op(name, forward, joint, rules, outputs=1)
-    differentiable = joint is not None or bool(rules)
+    spec = Op(name, forward, joint, rules)
 
-    def apply(*inputs: Any, **params: Any) -> Tensor:
-        device, tracked, arrays = _unwrap(inputs)
-        xp = device.xp
-        try:
-            data = forward(xp, *arrays, **params)
-        except Exception as error:
-            raise _explain(name, arrays, error, explain) from error
-        if isinstance(data, np.generic):
-            data = np.asarray(data)  # NumPy turns 0-d results into scalars
-        out = wrap(data, device)
-        if tracked and differentiable and mode.enabled and data.dtype.kind == "f":
-            out._node = spec.record(inputs, xp, arrays, data, out._version, params)
-        if is_view and isinstance(inputs[0], Tensor):
-            share_memory(out, inputs[0])
-        return out
+    def explained(error: Exception, arrays: Sequence[Any]) -> Exception:
+        return _explain(name, arrays, error, explain)
 
-    apply.spec = spec  # type: ignore[attr-defined]
+    apply = caller(spec, is_view, explained, as_tensors)
+    apply.__doc__ = f"NumPy's `{name}({', '.join(spec.arguments)})`"
+    if rules:
+        apply.__doc__ += f"; differentiable, any number of times, in {' and '.join(rules)}"
     return apply
-
-
-def use(xp: Any, operation: Callable[..., Any], *args: Any, **params: Any) -> Any:
-    """Call, inside a rule, an operation that NumPy lacks: on arrays its forward, else itself."""
-    if xp is sys.modules["minigrad.ops"]:
-        return operation(*args, **params)
-    return operation.spec.forward(xp, *args, **params)  # type: ignore[attr-defined]
 
 
 def op_with_parts(
@@ -241,64 +164,70 @@ def op_with_parts(
     `joint` gets as `g` one gradient (or None) per output, to unpack, and `out` likewise.
     """
     spec = Op(name, forward, joint, {}, outputs)
+    named = spec.named(joint)
 
     def apply(*inputs: Any, **params: Any) -> tuple[Tensor, ...]:
-        device, tracked, arrays = _unwrap(inputs)
+        inputs = as_tensors(*inputs)
+        device = inputs[0].device
+        arrays = [x._data for x in inputs]
         try:
             data = [device.xp.asarray(d) for d in forward(device.xp, *arrays, **params)]
         except Exception as error:
             raise _explain(name, arrays, error, None) from error
         outs = tuple(wrap(d, device) for d in data)
-        if tracked and mode.enabled:
-            node = spec.record(inputs, device.xp, arrays, data, [0], params)
-            if spec.joint.keeps_out:  # each output can be written to on its own
-                node.stamps += [item for out in outs for item in (out._version, 0)]
-            for i, out in enumerate(outs):
-                if data[i].dtype.kind == "f":
-                    out._node = _pick(node, i, outputs, data[i])
+        if not mode.enabled or all(x._node is None for x in inputs):
+            return outs
+        values = dict(zip(spec.arguments, arrays, strict=True))
+        values |= {"xp": device.xp, "out": data, **params}
+        kept = tuple(values[n] for n in named)
+        watched = [x for x, a in zip(inputs, spec.arguments, strict=True) if a in named]
+        watched += outs if "out" in named else ()
+        stamps = [item for x in watched for item in (x._version, x._version[0])]
+        node = Node(spec, tuple(x._node for x in inputs), kept, stamps, (), None)
+        for i, out in enumerate(outs):
+            if data[i].dtype.kind == "f":
+                out._node = _part_of(node, i, data[i])
         return outs
 
-    apply.__name__ = apply.__qualname__ = name
     apply.spec = spec  # type: ignore[attr-defined]
     return apply
 
 
-_part = Op("part", lambda xp, x, *, index, outputs: x[index], None, {
-    "x": lambda g, index, outputs: Parts([g if i == index else None for i in range(outputs)])
-}, outputs=1)  # fmt: skip
+_part = Op(
+    "part",
+    lambda xp, x, *, index, outputs: x[index],
+    None,
+    {"x": lambda g, index, outputs: Parts([g if i == index else None for i in range(outputs)])},
+)
 
 
-def _pick(node: Node, index: int, outputs: int, data: Array) -> Node:
+def _part_of(node: Node, index: int, data: Array) -> Node:
     """The node of one output of `node`."""
-    return Node(_part, (node,), [(index, outputs)], [], data.shape, data.dtype)
+    return Node(_part, (node,), [(index, node.op.outputs)], (), data.shape, data.dtype)
 
 
-def _unwrap(inputs: Sequence[Any]) -> tuple[Device, bool, list[Any]]:
-    """Where to compute, whether a gradient is wanted, and the arrays (or Python numbers)."""
-    device = None
-    tracked = False
-    arrays = []
-    foreign = []  # positions of arrays and lists, to be put on the device once it is known
-    for x in inputs:
-        if isinstance(x, Tensor):
-            device = x.device
-            arrays.append(x._data)
-            if x._node is not None:
-                tracked = True
-        else:
-            # A Python number stays one, so that it does not change the dtype of the result.
-            if type(x) not in _PLAIN:
-                foreign.append(len(arrays))
-            arrays.append(x)
-    if device is None:
-        device = CPU
-        foreign = [i for i, x in enumerate(arrays) if x is not None]
-    for i in foreign:
-        arrays[i] = _as_array(arrays[i], device)
-    return device, tracked, arrays
+def use(xp: Any, operation: Callable[..., Any], *args: Any, **params: Any) -> Any:
+    """Call, inside a rule, an operation that NumPy lacks: on arrays its forward, else itself."""
+    if xp is sys.modules["minigrad.ops"]:
+        return operation(*args, **params)
+    return operation.spec.forward(xp, *args, **params)  # type: ignore[attr-defined]
 
 
-_PLAIN = {float, int, bool, type(None)}
+def as_tensors(*inputs: Any) -> tuple[Tensor, ...]:
+    """Arguments that are not all Tensors, as Tensors on one device.
+
+    Beside a Tensor, a Python number (or None) becomes a Tensor around the bare number, so that
+    it does not decide the dtype of the result.
+    """
+    device = next((x.device for x in inputs if isinstance(x, Tensor)), None)
+    bare = (bool, int, float, type(None)) if device is not None else (type(None),)
+    device = device or CPU
+    return tuple(
+        x
+        if isinstance(x, Tensor)
+        else wrap(x if isinstance(x, bare) else _as_array(x, device), device)
+        for x in inputs
+    )
 
 
 def _as_array(value: Any, device: Device) -> Array:

@@ -1,0 +1,94 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.backend import Array
+from minigrad.optim.optimizer import Group, Optimizer, check_not_negative
+from minigrad.errors import ArgumentError
+
+
+def sgd(
+    p: Array,
+    g: Array,
+    buffer: Array | None,
+    step: int,
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+) -> tuple[Array, Array | None]:
+    """One update: returns the new parameter and the new momentum buffer.
+
+        g      <- g + weight_decay p
+        buffer <- momentum buffer + (1 - dampening) g        (at the first step: g)
+        p      <- p - lr buffer                              (Nesterov: g + momentum buffer)
+    """
+    if maximize:
+        g = -g
+    if weight_decay:
+        g = g + weight_decay * p
+    if not momentum:
+        return p - lr * g, buffer
+    buffer = g if step == 1 else momentum * buffer + (1 - dampening) * g
+    direction = g + momentum * buffer if nesterov else buffer
+    return p - lr * direction, buffer
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum, PyTorch's formulas and defaults (see `sgd`).
+
+    Arguments:
+        params: parameters or groups.
+        lr: learning rate.
+        momentum, dampening: how much of the running direction is kept, and left out.
+        weight_decay: L2 penalty, added to the gradient.
+        nesterov: look ahead along the momentum; needs momentum and no dampening.
+        maximize: go up instead of down.
+
+    Source: momentum: Polyak 1964; its Nesterov form: Sutskever et al. 2013.
+
+    >>> import minigrad as mg
+    >>> w = mg.tensor([1.0], requires_grad=True)
+    >>> opt = mg.optim.SGD([w], lr=0.5)
+    >>> (w * 3).sum().backward()
+    >>> opt.step()
+    >>> w
+    tensor([-0.5], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        check_not_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ArgumentError("SGD: nesterov needs momentum > 0 and dampening = 0")
+        super().__init__(
+            params,
+            dict(
+                lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
+                nesterov=nesterov, maximize=maximize,
+            ),
+        )  # fmt: skip
+
+    def state_names(self, group: Group) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def rule(
+        self, values: Array, grad: Array, state: tuple[Array, ...], step: int, group: Group
+    ) -> tuple[Array, tuple[Array, ...]]:
+        settings = {name: group[name] for name in self.defaults}
+        values, buffer = sgd(values, grad, state[0] if state else None, step, **settings)
+        return values, (buffer,) if state else ()
