@@ -189,7 +189,10 @@ def check_dtype(dtype: Any) -> np.dtype:
     Raises:
         DtypeError: for complex numbers, strings, objects and dates.
     """
-    found = np.dtype(dtype)
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise DtypeError(f"tensor: {dtype!r} names no dtype; valid: e.g. mg.float32") from None
     if found.kind not in "fiub":
         raise DtypeError(
             f"tensor: dtype {found} is not supported; valid: floating point, integers and bool"

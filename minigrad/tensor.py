@@ -356,7 +356,7 @@ class Tensor:
         body = np.array2string(
             self.device.to_host(self._data), separator=", ", prefix="tensor(", precision=4
         )
-        notes = []
+        notes = [] if self.size else [f"shape={self.shape}"]
         if self.dtype not in (np.float32, np.int64, np.bool_) or not self.size:
             notes.append(f"dtype={self.dtype}")
         if self.device is not CPU:

@@ -127,7 +127,7 @@ def measure_decay(config: DecayConfig, data: Dataset | None = None) -> DecayResu
     ('vanishing', 0.2)
     """
     data = load_inputs(config.data) if data is None else data
-    _check(config, len(data.x))
+    check_config(config, len(data.x))
     x = standardize(data.x).astype(config.dtype)
     # An overflow in an exploding network is a finding, not an accident.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -236,7 +236,13 @@ def _mean_or_none(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _check(config: DecayConfig, examples: int) -> None:
+def check_config(config: DecayConfig, examples: int) -> None:
+    """Raise an ArgumentError for what `deep_mlp` would not refuse itself.
+
+    Arguments:
+        config: the configuration.
+        examples: number of examples in its data.
+    """
     if not isinstance(config.depth, int) or config.depth < 3:
         raise ArgumentError(
             f"depth: must be a whole number of at least 3, got {config.depth!r}; decay is "

@@ -75,7 +75,7 @@ def _from_file(path: Path) -> Dataset:
         ) from error
     _check(path, x, y)
     return Dataset(
-        x=x.astype(np.float32),
+        x=_as_float32(path, x),
         y=y.astype(np.int64),
         classes=tuple(str(k) for k in range(int(y.max()) + 1)),
         name=path.name,
@@ -96,5 +96,20 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray) -> None:
             + (f" with {y.min()} as its smallest" if y.dtype.kind in "iu" else "")
             + "; needed are classes as whole numbers from 0"
         )
+    if y.max() >= len(y):
+        # Each class costs a unit of the network; a wrong column here would ask for millions.
+        raise ArgumentError(
+            f"data: in {str(path)!r}, y has a class {y.max()}, but there are only {len(y)} "
+            "examples; number the classes 0, 1, 2, ... without gaps"
+        )
+
+
+def _as_float32(path: Path, x: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32)
     if not np.isfinite(x).all():
-        raise ArgumentError(f"data: in {str(path)!r}, x holds NaN or infinity; drop such rows")
+        raise ArgumentError(
+            f"data: in {str(path)!r}, x holds NaN, infinity or a number too large for float32; "
+            "drop such rows"
+        )
+    return x

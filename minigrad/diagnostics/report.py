@@ -10,19 +10,15 @@ from typing import Any
 from minigrad.diagnostics.decay import DecayConfig, DecayResult
 
 
-def varying(results: Sequence[DecayResult]) -> list[str]:
-    """The fields of the configurations in which the results differ.
+def varying(configs: Sequence[DecayConfig]) -> list[str]:
+    """The fields in which the configurations differ.
 
-    >>> from minigrad.diagnostics.decay import DecayConfig, DecayResult
-    >>> configs = [DecayConfig(init="he"), DecayConfig(init="xavier")]
-    >>> varying([DecayResult(c, (), 1.0, "healthy", None) for c in configs])
+    >>> from minigrad.diagnostics.decay import DecayConfig
+    >>> varying([DecayConfig(init="he"), DecayConfig(init="xavier")])
     ['init']
     """
-    return [
-        f.name
-        for f in fields(DecayConfig)
-        if len({getattr(r.config, f.name) for r in results}) > 1
-    ]
+    names = [field.name for field in fields(DecayConfig)]
+    return [name for name in names if len({getattr(config, name) for config in configs}) > 1]
 
 
 def describe(config: DecayConfig, names: Sequence[str]) -> str:
@@ -30,28 +26,54 @@ def describe(config: DecayConfig, names: Sequence[str]) -> str:
 
     >>> from minigrad.diagnostics.decay import DecayConfig
     >>> describe(DecayConfig(init="he", norm="layer"), ["init", "norm", "depth"])
-    'he init, layer norm, depth 50'
+    'he init, norm layer, depth 50'
     """
-    return ", ".join(_IN_WORDS.get(n, n + " {}").format(getattr(config, n)) for n in names)
+    return ", ".join(_IN_WORDS[name].format(getattr(config, name)) for name in names)
 
 
-_IN_WORDS = {"activation": "{}", "init": "{} init", "norm": "{} norm", "dtype": "{}"}
+_IN_WORDS = {
+    "depth": "depth {}",
+    "width": "width {}",
+    "activation": "{}",
+    "init": "{} init",
+    "norm": "norm {}",
+    "batch_size": "batch size {}",
+    "seeds": "seeds {}",
+    "dtype": "{}",
+    "data": "{}",
+}
 
 
 def decay_table(results: Sequence[DecayResult]) -> str:
-    """A small table per configuration: verdict, factor per layer, and both gradients.
+    """A small table per configuration; see `one_table`.
 
     Arguments:
         results: from `measure_decay`.
+    """
+    names = named_in_table([result.config for result in results])
+    return "\n\n".join(one_table(result, names) for result in results)
+
+
+def named_in_table(configs: Sequence[DecayConfig]) -> list[str]:
+    """The fields that the heading of a table names: activation, init, and what varies."""
+    return list(dict.fromkeys(["activation", "init", *varying(configs)]))
+
+
+def one_table(result: DecayResult, names: Sequence[str]) -> str:
+    """Verdict, both gradients at the first, middle and last layer, factor per layer, underflow.
+
+    Arguments:
+        result: from `measure_decay`.
+        names: the fields of the configuration that the heading names.
 
     Returns:
-        Text of at most 80 columns.
+        Text of four or five lines, within 80 columns.
+
+    >>> from minigrad.diagnostics import DecayConfig, measure_decay
+    >>> found = measure_decay(DecayConfig(depth=9, init="he", activation="relu"))
+    >>> print(one_table(found, ["activation", "init"]).splitlines()[0])
+    relu, he init: healthy
     """
-    names = dict.fromkeys(["activation", "init", *varying(results)])
-    return "\n\n".join(_one_table(result, list(names)) for result in results)
-
-
-def _one_table(result: DecayResult, names: Sequence[str]) -> str:
     shown = [result.layers[i] for i in (0, (len(result.layers) - 1) // 2, -1)]
     lines = [
         f"{describe(result.config, names)}: {result.verdict}",
@@ -63,6 +85,8 @@ def _one_table(result: DecayResult, names: Sequence[str]) -> str:
     if result.underflow_layer is not None:
         where = f"layers 1 to {result.underflow_layer}" if result.underflow_layer > 1 else "layer 1"
         lines.append(f"  {result.config.dtype} underflows in {where}: dL/dz is too small for it")
+    if any(not math.isfinite(layer.dz_rms.mean) for layer in result.layers):
+        lines.append(f"  {result.config.dtype} overflows: numbers on the way are too large for it")
     return "\n".join(lines)
 
 

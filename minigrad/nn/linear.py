@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from minigrad import ops
 from minigrad.backend import Device
 from minigrad.nn import init
-from minigrad.nn.checks import check_count
+from minigrad.nn.arguments import check_count, placement
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.ops import linear
@@ -61,7 +59,7 @@ class Linear(Module):
         super().__init__()
         self.in_features = check_count("Linear", "in_features", in_features)
         self.out_features = check_count("Linear", "out_features", out_features)
-        place = {"device": device or "cpu", "dtype": np.float32 if dtype is None else dtype}
+        place = placement(device, dtype)
         self.weight = Parameter(ops.zeros(self.out_features, self.in_features, **place))
         self.register_parameter(
             "bias", Parameter(ops.zeros(self.out_features, **place)) if bias else None

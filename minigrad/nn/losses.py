@@ -36,9 +36,9 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     >>> F.cross_entropy(mg.zeros(5, 10), mg.tensor([0, 1, 2, 3, 9]))  # log(10): no idea at all
     tensor(2.3026)
     """
-    scores, labels = _by_class("cross_entropy", input, target, reduction)
-    loss = fused.cross_entropy(scores, labels.reshape(-1), reduction=reduction)
-    return loss.reshape(labels.shape) if reduction == "none" else loss
+    scores, labels, shape = _by_class("cross_entropy", input, target, reduction)
+    loss = fused.cross_entropy(scores, labels, reduction=reduction)
+    return loss.reshape(shape) if reduction == "none" else loss
 
 
 def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
@@ -51,9 +51,9 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     >>> F.nll_loss(mg.tensor([[-0.5, -2.0]]), mg.tensor([1]))
     tensor(2.)
     """
-    rows, labels = _by_class("nll_loss", input, target, reduction)
-    loss = -rows[ops.arange(len(rows), device=rows.device), labels.reshape(-1)]
-    return _reduce(loss.reshape(labels.shape), reduction)
+    rows, labels, shape = _by_class("nll_loss", input, target, reduction)
+    loss = -rows[ops.arange(len(rows), device=rows.device), labels]
+    return _reduce(loss.reshape(shape), reduction)
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
@@ -117,8 +117,10 @@ def _difference(name: str, input: Any, target: Any, reduction: str) -> Tensor:
     return input - target
 
 
-def _by_class(name: str, input: Any, target: Any, reduction: str) -> tuple[Tensor, Tensor]:
-    """Scores as rows (items, classes), and the labels, checked against them."""
+def _by_class(
+    name: str, input: Any, target: Any, reduction: str
+) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """Scores as rows (n, classes), the labels, checked, as (n,), and the shape they came in."""
     scores, labels = as_tensor(input), as_tensor(target)
     if scores.ndim == 0:
         raise ShapeError(f"{name}: input is a single number; it needs one score per class")
@@ -139,13 +141,14 @@ def _by_class(name: str, input: Any, target: Any, reduction: str) -> tuple[Tenso
         raise ShapeError(
             f"{name}: input of shape {scores.shape} ({classes} classes on axis {class_axis}) "
             f"takes a target of shape {expected}, got {labels.shape}"
-            + (f"; use target.reshape{expected}" if labels.size == scores.size // classes else "")
+            + (f"; use target.reshape{expected}" if labels.size * classes == scores.size else "")
         )
     _check_reduction(name, reduction, labels.size)
     _check_labels(name, labels, classes)
     if scores.ndim == 2:
-        return scores, labels
-    return scores.moveaxis(class_axis, -1).reshape(-1, classes), labels
+        return scores, labels, expected
+    rows = scores.moveaxis(class_axis, -1).reshape(labels.size, classes)
+    return rows, labels.reshape(-1), expected
 
 
 def _check_labels(name: str, labels: Tensor, classes: int) -> None:

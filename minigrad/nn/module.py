@@ -238,12 +238,10 @@ class Module:
 
     def _registered(self, role: Role) -> list[tuple[str, Any]]:
         """Names and values of one role, in the order of registration, without the absent ones."""
-        own = self.__dict__
-        return [
-            (name, own[name])
-            for name, found in self._roles.items()
-            if found == role and own[name] is not None
-        ]
+        own, roles = self.__dict__, self._roles
+        if role not in roles.values():
+            return []
+        return [(n, own[n]) for n, found in roles.items() if found == role and own[n] is not None]
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The direct children with their names; one that has several names, once."""
@@ -255,7 +253,7 @@ class Module:
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module (named `prefix`) and all below it, parents first, each once."""
-        return _once(_tree(self, prefix, set()))
+        return _tree(self, prefix, set())
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, parents first, each once."""
@@ -287,7 +285,7 @@ class Module:
     def _named(self, role: Role, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
         modules = self.named_modules(prefix) if recurse else iter([(prefix, self)])
         return _once(
-            (_join(path, name), value)
+            (f"{path}.{name}" if path else name, value)
             for path, module in modules
             for name, value in module._registered(role)
         )
@@ -447,10 +445,6 @@ class Module:
         return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
 def _tree(module: Module, path: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
     """A module and all below it; `seen` stops at what was walked, also where it holds itself."""
     if id(module) in seen:
@@ -458,7 +452,7 @@ def _tree(module: Module, path: str, seen: set[int]) -> Iterator[tuple[str, Modu
     seen.add(id(module))
     yield path, module
     for name, child in module._registered("module"):
-        yield from _tree(child, _join(path, name), seen)
+        yield from _tree(child, f"{path}.{name}" if path else name, seen)
 
 
 def _once(pairs: Any) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from minigrad import ops
 from minigrad.backend import Device
 from minigrad.errors import ShapeError
 from minigrad.nn import functional as F
-from minigrad.nn.checks import check_count
+from minigrad.nn.arguments import check_count, placement
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.tape import no_grad
@@ -68,7 +68,7 @@ class BatchNorm1d(Module):
         self.num_features = n = check_count("BatchNorm1d", "num_features", num_features)
         self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        place = _place(device, dtype)
+        place = placement(device, dtype)
         self.register_parameter("weight", Parameter(ops.ones(n, **place)) if affine else None)
         self.register_parameter("bias", Parameter(ops.zeros(n, **place)) if affine else None)
         keep = track_running_stats
@@ -83,25 +83,27 @@ class BatchNorm1d(Module):
                 f"BatchNorm1d: input has shape {input.shape}; it takes (n, features) or "
                 "(n, features, length)"
             )
-        return F.batch_norm(
+        out = F.batch_norm(
             input,
             self.running_mean,
             self.running_var,
             self.weight,
             self.bias,
             self.training or not self.track_running_stats,
-            self._count_batch(),
+            self._weight_of_batch(),
             self.eps,
         )
-
-    def _count_batch(self) -> float:
-        """Count a training batch, and say what it weighs in the running statistics."""
         if self.training and self.num_batches_tracked is not None:
             with no_grad():
                 self.num_batches_tracked += 1
-            if self.momentum is None:
-                return 1 / self.num_batches_tracked.item()  # type: ignore[no-any-return]
-        return self.momentum or 0.0
+        return out
+
+    def _weight_of_batch(self) -> float:
+        """What the next training batch weighs in the running statistics."""
+        if self.momentum is not None:
+            return self.momentum
+        seen = 0 if self.num_batches_tracked is None else self.num_batches_tracked.item()
+        return 1 / (seen + 1)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         return (
@@ -146,7 +148,7 @@ class LayerNorm(Module):
         shape = tuple(check_count("LayerNorm", "normalized_shape", n) for n in sizes)
         self.normalized_shape = shape
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        place = _place(device, dtype)
+        place = placement(device, dtype)
         scaled, shifted = elementwise_affine, elementwise_affine and bias
         self.register_parameter("weight", Parameter(ops.ones(shape, **place)) if scaled else None)
         self.register_parameter("bias", Parameter(ops.zeros(shape, **place)) if shifted else None)
@@ -159,7 +161,3 @@ class LayerNorm(Module):
             f"{self.normalized_shape}, eps={self.eps}, "
             f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         )
-
-
-def _place(device: str | Device | None, dtype: Any) -> dict[str, Any]:
-    return {"device": device or "cpu", "dtype": np.float32 if dtype is None else dtype}

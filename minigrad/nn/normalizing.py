@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad import ops
-from minigrad.errors import ShapeError
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops import as_tensor
 from minigrad.tape import no_grad
 from minigrad.tensor import Tensor
@@ -40,8 +40,8 @@ def batch_norm(
 
     Arguments:
         input: shape (n, features) or (n, features, ...).
-        running_mean, running_var: shape (features,), written in place in training; None in
-            training: not kept.
+        running_mean, running_var: shape (features,), written in place in training; None there
+            keeps none.
         weight, bias: shape (features,), or None.
 
     Returns:
@@ -49,6 +49,7 @@ def batch_norm(
 
     Raises:
         ShapeError: features that do not fit; one value per feature in training.
+        ArgumentError: no running statistics, and not in training.
 
     Source: Ioffe & Szegedy (2015), algorithm 1.
 
@@ -62,7 +63,7 @@ def batch_norm(
     _check_features(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     axes = (0, *range(2, x.ndim))
     per_feature = (1, x.shape[1], *(1,) * (x.ndim - 2))
-    if training or running_mean is None or running_var is None:
+    if training:
         n = x.size // max(x.shape[1], 1)
         if n < 2:
             raise ShapeError(
@@ -72,9 +73,13 @@ def batch_norm(
         mean = ops.mean(x, axes, keepdims=True)
         centred = x - mean
         var = ops.mean(ops.square(centred), axes, keepdims=True)
-        if training:
-            _move(running_mean, mean, momentum)
-            _move(running_var, var * (n / (n - 1)), momentum)
+        _move(running_mean, mean, momentum)
+        _move(running_var, var * (n / (n - 1)), momentum)
+    elif running_mean is None or running_var is None:
+        raise ArgumentError(
+            "batch_norm: outside of training it needs running_mean and running_var; give both, "
+            "or training=True to use the batch's own"
+        )
     else:
         centred = x - running_mean.reshape(per_feature)
         var = running_var.reshape(per_feature)
@@ -110,8 +115,7 @@ def layer_norm(
             [-1.,  1.]])
     """
     x = as_tensor(input)
-    one = isinstance(normalized_shape, int)
-    shape = (normalized_shape,) if one else tuple(normalized_shape)  # type: ignore[arg-type]
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape or math.prod(shape) == 0:
         raise ShapeError(
             f"layer_norm: input of shape {x.shape} does not end in normalized_shape {shape}"

@@ -33,7 +33,7 @@ def load(owner: str, own: Mapping[str, Tensor], given: Mapping[str, Any], strict
         ArgumentError: keys (when strict), shapes or dtypes do not fit; nothing was written.
     """
     misfits = Misfits([k for k in own if k not in given], [k for k in given if k not in own])
-    values = {key: as_tensor(given[key]) for key in own if key in given}
+    values = {key: _tensor(given[key]) for key in own if key in given}
     problems = []
     if strict and misfits.missing_keys:
         problems.append(f"missing keys: {', '.join(misfits.missing_keys)}")
@@ -55,6 +55,11 @@ def load(owner: str, own: Mapping[str, Tensor], given: Mapping[str, Any], strict
         for key, value in values.items():
             own[key].copy_(value.detach())
     return misfits
+
+
+def _tensor(value: Any) -> Tensor:
+    # Through NumPy, which also reads the tensors of other libraries.
+    return value if isinstance(value, Tensor) else as_tensor(np.asarray(value))
 
 
 def convert(tensors: Iterable[Tensor], targets: Sequence[Any]) -> None:

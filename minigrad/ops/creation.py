@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad import backend
 from minigrad.backend import Device
-from minigrad.ops.spelling import sizes
+from minigrad.errors import ArgumentError
+from minigrad.ops.spelling import new_sizes
 from minigrad.ops.table import op
 from minigrad.random import Generator, generator_or_default
 from minigrad.tensor import Tensor, wrap
@@ -63,12 +65,12 @@ def zeros(*shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_gr
     tensor([[0., 0.],
            [0., 0.]])
     """
-    return full(sizes(shape), 0, dtype, device, requires_grad)
+    return full(shape, 0, dtype, device, requires_grad)
 
 
 def ones(*shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False) -> Tensor:
     """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return full(sizes(shape), 1, dtype, device, requires_grad)
+    return full(shape, 1, dtype, device, requires_grad)
 
 
 def full(
@@ -76,7 +78,7 @@ def full(
 ) -> Tensor:
     """A tensor of `shape` with `fill_value` everywhere."""
     place = backend.device(device)
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = new_sizes(shape if isinstance(shape, Sequence) else (shape,))
     array = place.xp.full(shape, fill_value, backend.check_dtype(dtype))
     return Tensor(array, requires_grad=requires_grad)
 
@@ -96,6 +98,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, devic
         start, stop = 0, start
     if dtype is None:
         dtype = np.float32 if any(isinstance(x, float) for x in (start, stop, step)) else np.int64
+    if step == 0:
+        raise ArgumentError("arange: step must not be 0")
     place = backend.device(device)
     return wrap(place.xp.arange(start, stop, step, dtype=backend.check_dtype(dtype)), place)
 
@@ -135,7 +139,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Uniform numbers in [0, 1)."""
-    draw = generator_or_default(generator).uniform(sizes(shape))
+    draw = generator_or_default(generator).uniform(new_sizes(shape))
     return _random(draw, dtype, device, requires_grad)
 
 
@@ -149,7 +153,7 @@ def randn(
     >>> mg.randn(2, generator=mg.Generator(0))
     tensor([ 0.1257, -0.1321])
     """
-    draw = generator_or_default(generator).normal(sizes(shape))
+    draw = generator_or_default(generator).normal(new_sizes(shape))
     return _random(draw, dtype, device, requires_grad)
 
 
@@ -157,6 +161,9 @@ def randint(
     low: int, high: int, shape: Any, generator: Generator | None = None, device: Any = "cpu"
 ) -> Tensor:
     """Integers in [low, high), int64."""
+    if low >= high:
+        raise ArgumentError(f"randint: low {low} must be less than high {high}")
+    shape = new_sizes(shape if isinstance(shape, Sequence) else (shape,))
     return _random(generator_or_default(generator).integers(shape, low, high), np.int64, device)
 
 

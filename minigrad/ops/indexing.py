@@ -78,10 +78,11 @@ def plain_index(index: Any) -> Any:
         index = index.data
     elif isinstance(index, list):
         index = np.asarray(index) if index else np.empty(0, int)
-    if isinstance(index, float) or getattr(index, "dtype", np.dtype(int)).kind not in "iub":
+    if isinstance(index, float | str) or getattr(index, "dtype", np.dtype(int)).kind not in "iub":
+        found = f"an array of {index.dtype}" if hasattr(index, "dtype") else repr(index)
         raise DtypeError(
-            f"index: {type(index).__name__} of dtype {getattr(index, 'dtype', 'float')} is no "
-            "index; use integers, slices, None, ..., integer arrays or bool masks"
+            f"index: {found} is no index; use integers, slices, None, ..., integer arrays or bool "
+            "masks (t.long() makes integers of floats)"
         )
     return index
 
@@ -140,6 +141,11 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     shape[axis] = indices.shape[axis]
     full = indices.data
     if full.shape != tuple(shape):
+        if any(n not in (1, m) for n, m in zip(full.shape, shape, strict=True)):
+            raise ShapeError(
+                f"take_along_axis: indices of shape {full.shape} do not fit shape {x.shape}; except "
+                f"along axis {axis}, sizes must be equal, or 1 in the indices"
+            )
         full = indices.device.xp.broadcast_to(full, shape)
     return getitem(x, _along(x, Tensor(full), axis))
 
@@ -222,10 +228,10 @@ def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = np.float32
         raise DtypeError(f"one_hot: labels must be integers, got {labels.dtype}")
     low, high = (int(labels.data.min()), int(labels.data.max())) if labels.size else (0, -1)
     n = high + 1 if num_classes is None else num_classes
-    if low < 0 or high >= n:
-        raise OutOfRangeError(
-            f"one_hot: label {low if low < 0 else high} is outside of 0 to {n - 1}"
-        )
+    if low < 0:
+        raise OutOfRangeError(f"one_hot: label {low} is negative; classes count from 0")
+    if high >= n:
+        raise OutOfRangeError(f"one_hot: label {high} is outside of 0 to {n - 1}")
     xp = labels.device.xp
     return Tensor((labels.data[..., None] == xp.arange(n)).astype(dtype))
 

@@ -8,7 +8,16 @@ import numpy as np
 
 from minigrad import backend
 from minigrad.errors import DtypeError
-from minigrad.ops import creation, elementwise, indexing, piecewise, products, reductions, shaping
+from minigrad.ops import (
+    creation,
+    elementwise,
+    indexing,
+    norms,
+    piecewise,
+    products,
+    reductions,
+    shaping,
+)
 from minigrad.tensor import Tensor
 
 
@@ -62,7 +71,8 @@ _METHODS = {
     indexing: "sort argsort topk gather scatter_add index_add take",
     shaping: "reshape ravel flatten transpose swapaxes moveaxis squeeze expand_dims broadcast_to "
     "split repeat tile flip roll tril triu clone",
-    products: "matmul",
+    products: "matmul dot trace diagonal diag",
+    norms: "norm",
 }
 for _module, _names in _METHODS.items():
     for _name in _names.split():

@@ -22,7 +22,7 @@ sign = op("sign", lambda xp, x: xp.sign(x), x=_flat)
 floor = op("floor", lambda xp, x: xp.floor(x), x=_flat)
 ceil = op("ceil", lambda xp, x: xp.ceil(x), x=_flat)
 trunc = op("trunc", lambda xp, x: xp.trunc(x), x=_flat)
-round = op("round", lambda xp, x, *, decimals=0: xp.round(x, decimals), x=_flat)
+_round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), x=_flat)
 floor_divide = op("floor_divide", lambda xp, a, b: a // b, a=_flat, b=_flat)
 remainder = op(
     "remainder",
@@ -51,6 +51,16 @@ where = op(
 )
 
 
+def round(x: Any, decimals: int = 0) -> Tensor:
+    """Each element rounded to `decimals` places; halves go to the even neighbour.
+
+    >>> import minigrad as mg
+    >>> mg.round(mg.tensor([0.5, 1.5, 2.25]))
+    tensor([0., 2., 2.])
+    """
+    return _round(x, decimals=decimals)
+
+
 def _inside(x: Any, low: Any, high: Any) -> Any:
     above, below = low is None or x >= low, high is None or x <= high
     return above & below
@@ -60,7 +70,7 @@ _clip = op(
     "clip",
     lambda xp, x, low, high: xp.clip(x, low, high),
     x=lambda g, x, low, high: g * _inside(x, low, high),
-    low=lambda g, x, low, high: g * ((x < low) if high is None else (x < low) & (low < high)),
+    low=lambda g, x, low, high: g * ((x < low) if high is None else (x < low) & (low <= high)),
     high=lambda g, x, low, high: g * ((x > high) if low is None else (x > high) | (low > high)),
 )
 

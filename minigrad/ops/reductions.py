@@ -67,9 +67,12 @@ _min = op(
 
 
 def _logsumexp_forward(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
-    top = xp.max(x, axis=axis, keepdims=True) if x.size else xp.zeros_like(x)
+    fold = xp.max if x.size else xp.sum  # the largest of nothing does not exist; 0 will do
+    top = fold(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)  # inf - inf would make a NaN of a clear case
-    out = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    nothing = total == 0
+    out = xp.where(nothing, -math.inf, xp.log(xp.where(nothing, 1, total)) + top)
     return out if keepdims else xp.squeeze(out, axis=axis)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.creation import as_tensor
 from minigrad.ops.indexing import set_at
-from minigrad.ops.spelling import all_axes, one_axis, sizes, torch_names
+from minigrad.ops.spelling import all_axes, new_sizes, one_axis, sizes, torch_names
 from minigrad.ops.table import op
 from minigrad.tensor import Tensor
 
@@ -169,6 +169,11 @@ def broadcast_to(x: Any, *shape: Any) -> Tensor:
     wanted = tuple(
         x.shape[i - offset] if n == -1 and i >= offset else n for i, n in enumerate(wanted)
     )
+    if offset < 0 or any(n not in (1, m) for n, m in zip(x.shape, wanted[offset:], strict=True)):
+        raise ShapeError(
+            f"broadcast_to: shape {x.shape} does not fit {wanted}: counted from the last axis, "
+            "sizes must be equal, or 1 in the tensor"
+        )
     return _broadcast_to(x, shape=wanted)
 
 
@@ -199,8 +204,13 @@ def concatenate(tensors: Sequence[Any], axis: int | None = 0) -> Tensor:
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis."""
     xs = [as_tensor(x) for x in tensors]
+    if not xs:
+        raise ArgumentError("stack: nothing to join; give at least one tensor")
     if any(x.shape != xs[0].shape for x in xs):
-        raise ShapeError(f"stack: shapes differ: {[x.shape for x in xs]}")
+        raise ShapeError(
+            f"stack: shapes differ: {[x.shape for x in xs]}; to join them along an axis that "
+            "exists use concatenate"
+        )
     return concatenate([expand_dims(x, axis) for x in xs], axis=axis)
 
 
@@ -244,13 +254,19 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Ten
     if axis is None:
         x, axis = ravel(x), 0
     axis = one_axis("repeat", axis, x.ndim)
+    counts = np.asarray(repeats)
+    if counts.size not in (1, x.shape[axis]) or (counts < 0).any():
+        raise ArgumentError(
+            f"repeat: repeats must be one number, or {x.shape[axis]} for axis {axis} of shape "
+            f"{x.shape}, none negative; got {repeats}"
+        )
     return x[(slice(None),) * axis + (np.repeat(np.arange(x.shape[axis]), repeats),)]
 
 
 def tile(x: Any, *reps: Any) -> Tensor:
     """The whole tensor repeated `reps` times along each axis."""
     x = as_tensor(x)
-    counts = sizes(reps)
+    counts = new_sizes(reps)
     ndim = max(len(counts), x.ndim)
     counts = (1,) * (ndim - len(counts)) + counts
     shape = (1,) * (ndim - x.ndim) + x.shape
@@ -276,6 +292,8 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
         return reshape(roll(ravel(x), shift, 0), x.shape)
     axes = [axis] if isinstance(axis, int) else list(axis)
     shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
+    if len(shifts) != len(axes):
+        raise ArgumentError(f"roll: {len(shifts)} shifts for {len(axes)} axes; give one for each")
     for places, a in zip(shifts, axes, strict=True):
         a = one_axis("roll", a, x.ndim)
         order = np.roll(np.arange(x.shape[a]), places)
@@ -287,11 +305,31 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
     """Turned by k quarter turns in the plane of two axes, from the first towards the second."""
     x = as_tensor(x)
     a, b = (one_axis("rot90", axis, x.ndim) for axis in axes)
+    if a == b:
+        raise ArgumentError(f"rot90: a plane has two different axes, got {tuple(axes)}")
     if k % 4 == 0:
         return x
     if k % 4 == 2:
         return flip(x, (a, b))
     return swapaxes(flip(x, b), a, b) if k % 4 == 1 else flip(swapaxes(x, a, b), b)
+
+
+def _pad_widths(pad_width: Any, shape: tuple[int, ...], mode: str) -> list[list[int]]:
+    """Per axis [before, after], checked."""
+    given = np.asarray(pad_width)
+    try:
+        widths = np.broadcast_to(given, (len(shape), 2))
+    except ValueError:
+        raise ArgumentError(
+            f"pad: pad_width must be a number, a pair (before, after), or {len(shape)} pairs for "
+            f"shape {shape}; got {pad_width}"
+        ) from None
+    if given.dtype.kind not in "iu" or (widths < 0).any():
+        raise ArgumentError(f"pad: widths must be integers from 0, got {pad_width}")
+    for axis, n in enumerate(shape):
+        if mode != "constant" and n == 0 and widths[axis].any():
+            raise ShapeError(f"pad: axis {axis} of shape {shape} holds nothing for mode {mode!r}")
+    return widths.tolist()  # type: ignore[no-any-return]
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Tensor:
@@ -307,7 +345,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     tensor([0., 1., 2., 0., 0.])
     """
     x = as_tensor(x)
-    widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
+    widths = _pad_widths(pad_width, x.shape, mode)
     if mode == "constant":
         shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
         inside = tuple(

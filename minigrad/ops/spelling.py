@@ -62,4 +62,15 @@ def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
     """A shape given as `f(2, 3)` or as `f((2, 3))`."""
     if len(shape) == 1 and isinstance(shape[0], Sequence):
         shape = shape[0]
-    return tuple(int(n) for n in shape)
+    try:
+        return tuple(n.__index__() for n in shape)
+    except AttributeError:
+        raise ArgumentError(f"shape: sizes must be integers, got {tuple(shape)}") from None
+
+
+def new_sizes(shape: Sequence[Any]) -> tuple[int, ...]:
+    """The shape of a tensor to be made, in which no size may be negative."""
+    wanted = sizes(shape)
+    if min(wanted, default=0) < 0:
+        raise ArgumentError(f"shape: {wanted} has a negative size; the least is 0")
+    return wanted

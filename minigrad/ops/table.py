@@ -250,6 +250,11 @@ def _explain(
     shapes = ", ".join(
         str(x.shape) if hasattr(x, "shape") else repr(x) for x in arrays if x is not None
     )
+    if str(error).startswith("operands could not be broadcast"):
+        return ShapeError(
+            f"{name}: shapes {shapes} do not broadcast: counted from the last axis, sizes must be "
+            "equal, or one of them 1; add axes of size 1 with reshape or expand_dims"
+        )
     kind: type[MinigradError] = ShapeError
     if isinstance(error, np.linalg.LinAlgError):
         kind = ArgumentError

@@ -1,4 +1,4 @@
-"""Checks of the arguments that layers share."""
+"""Arguments that layers share: sizes, and where parameters are put."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backend import Device
 from minigrad.errors import ArgumentError
 
 
@@ -21,3 +22,8 @@ def check_count(owner: str, name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ArgumentError(f"{owner}: {name} must be a whole number of at least 1, got {value!r}")
     return int(value)
+
+
+def placement(device: str | Device | None, dtype: Any) -> dict[str, Any]:
+    """Keyword arguments for creation functions; by default the CPU and float32."""
+    return {"device": device or "cpu", "dtype": np.float32 if dtype is None else dtype}
