@@ -1,17 +1,18 @@
 """minigrad: build deep networks, see where their gradients die, predict it, repair it by hand.
 
 Arrays speak NumPy (`mg.exp`, `axis=`, broadcasting), networks speak PyTorch (`Tensor.backward`,
-`nn.Module`, `optim.Adam`). Start with `mg.tensor`, `mg.nn` and `mg.optim`.
+`nn.Module`, `optim.Adam`). Start with `mg.tensor`, `mg.nn` and `mg.optim`; `mg.models` builds the
+deep networks and `mg.diagnostics` looks into them.
 """
 
-import numpy as _np
+import numpy as np
 
-from minigrad import inplace as _inplace  # binds `t += 1` and `t[i] = v`
-from minigrad import errors, nn, ops, optim
+from minigrad import data, diagnostics, errors, inplace, models, nn, ops, optim
 from minigrad.autograd import grad
 from minigrad.backend import device
 from minigrad.derivatives import hessian, hvp, jacobian, jvp, vjp
-from minigrad.ops import *
+from minigrad.gradcheck import gradcheck, gradgradcheck
+from minigrad.ops import *  # noqa: F403
 from minigrad.random import Generator, manual_seed
 from minigrad.tape import (
     enable_grad,
@@ -24,11 +25,69 @@ from minigrad.tensor import Tensor
 
 __version__ = "0.1.0"
 
-float16, float32, float64 = _np.float16, _np.float32, _np.float64
-int8, int16, int32, int64, uint8 = _np.int8, _np.int16, _np.int32, _np.int64, _np.uint8
-bool = _np.bool_
+bool = np.bool_
+uint8, int8, int16, int32, int64 = np.uint8, np.int8, np.int16, np.int32, np.int64
+float16, float32, float64 = np.float16, np.float32, np.float64
+
+# The names that PyTorch scripts use.
 half, float, double, int, long = float16, float32, float64, int32, int64
 from_numpy = ops.as_tensor
-newaxis = None
+cat, unsqueeze, permute, clamp = ops.concatenate, ops.expand_dims, ops.transpose, ops.clip
+sub, mul, div, pow, mm, amax, amin = (
+    ops.subtract, ops.multiply, ops.divide, ops.power, ops.matmul, ops.max, ops.min,
+)  # fmt: skip
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "Generator",
+    "Tensor",
+    "amax",
+    "amin",
+    "bool",
+    "cat",
+    "clamp",
+    "data",
+    "device",
+    "diagnostics",
+    "div",
+    "double",
+    "enable_grad",
+    "errors",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "half",
+    "hessian",
+    "hvp",
+    "inference_mode",
+    "inplace",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "jacobian",
+    "jvp",
+    "long",
+    "manual_seed",
+    "mm",
+    "models",
+    "mul",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+    "permute",
+    "pow",
+    "set_grad_enabled",
+    "sub",
+    "uint8",
+    "unsqueeze",
+    "vjp",
+]  # fmt: skip
+__all__ += ops.__all__

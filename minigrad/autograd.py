@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
-from minigrad.backend import Array, device_of
+from minigrad.backend import device_of
 from minigrad.errors import GraphError, ShapeError
 from minigrad.tape import Node, Watch, last_write, mode
 from minigrad.tensor import Tensor, wrap
@@ -103,7 +101,7 @@ def grad(
 
     order = _leading_to(set(wanted), _reachable(roots))
     retain = create_graph if retain_graph is None else retain_graph
-    found = {node: None for node in wanted}
+    found = dict.fromkeys(wanted)
     _walk(order, roots, found, retain, create_graph)
     for i, node in enumerate(wanted):
         if found[node] is None and not allow_unused:
@@ -111,9 +109,7 @@ def grad(
                 f"grad: no output depends on input {i} (shape {node.shape}); "
                 "pass allow_unused=True to get None for it"
             )
-    return tuple(
-        None if found[node] is None else _as_tensor(found[node]) for node in wanted
-    )
+    return tuple(None if found[node] is None else _as_tensor(found[node]) for node in wanted)
 
 
 def _seed(asked: str, output: Tensor, gradient: Any, create_graph: bool) -> Gradient:

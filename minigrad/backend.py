@@ -197,4 +197,4 @@ def check_dtype(dtype: Any) -> np.dtype:
         raise DtypeError(
             f"tensor: dtype {found} is not supported; valid: floating point, integers and bool"
         )
-    return found
+    return found  # type: ignore[no-any-return]

@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _declare_decay(commands)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.exit(2, f"{options.command}: unknown {' '.join(unknown)}; see "
+                       f"`{options.command} --help`\n")  # fmt: skip
     try:
         options.run(options)
     except (MinigradError, OSError) as error:
@@ -206,7 +209,6 @@ def _figure_path(text: str) -> Path:
     path = _output_path(text)
     if path.suffix.lower() not in FIGURE_FORMATS:
         raise argparse.ArgumentTypeError(
-            f"cannot write a figure as {text!r}; end the name in one of "
-            f"{', '.join(FIGURE_FORMATS)}"
+            f"cannot write a figure as {text!r}; end the name in one of {', '.join(FIGURE_FORMATS)}"
         )
     return path

@@ -87,7 +87,8 @@ def gradgradcheck(
     """Whether second derivatives of `func` are right: `gradcheck` of its first gradient.
 
     What is checked is (x, g) -> J(x)^T g, in x and in g, for one random g per output (always
-    the same). It presumes that the first gradient is right: run `gradcheck` too.
+    the same), and that a recorded backward gives the same J(x)^T g as an ordinary one. It presumes
+    that this is right: run `gradcheck` too.
 
     Arguments, returns and errors as for `gradcheck`; "output k" in a message is the gradient of
     the k-th input that requires one, and the inputs after the last are the g.
@@ -99,7 +100,8 @@ def gradgradcheck(
     """
     given = _sequence(inputs)
     with enable_grad():
-        outputs = _outputs(func, _leaves(given))
+        arguments = _leaves(given)
+        outputs = _outputs(func, arguments)
     rng = np.random.default_rng(0)
     seeds = [
         Tensor(o.device.upload(np.asarray(rng.normal(size=o.shape))), requires_grad=True)
@@ -114,6 +116,15 @@ def gradgradcheck(
         )
         return [x * 0 if g is None else g for x, g in zip(wanted, found, strict=True)]
 
+    with enable_grad():
+        ordinary = _pull(outputs, _wanted(arguments), _flat(seeds))
+        recorded = first_gradient(*arguments, *seeds)
+    for k, (a, b) in enumerate(zip(ordinary, recorded, strict=True)):
+        if not np.allclose(a, _flat([b]), rtol=1e-9, atol=1e-9, equal_nan=True):
+            raise GradcheckError(
+                f"gradgradcheck: first gradient {k} is another one under create_graph=True; a rule "
+                "must compute the same on Tensors as on arrays"
+            )
     return gradcheck(first_gradient, (*given, *seeds), eps, atol, rtol)
 
 

@@ -145,10 +145,11 @@ def copy_(self: Tensor, source: Any) -> Tensor:
     return _write("copy_", self, source.broadcast_to(self.shape))
 
 
-for _name, _operation in {
+_OPERATORS: dict[str, Callable[..., Tensor]] = {
     "add": ops.add, "sub": ops.subtract, "mul": ops.multiply, "truediv": ops.divide,
     "floordiv": ops.floor_divide, "mod": ops.remainder, "pow": ops.power, "matmul": ops.matmul,
-}.items():  # fmt: skip
+}  # fmt: skip
+for _name, _operation in _OPERATORS.items():
     setattr(Tensor, f"__i{_name}__", _in_place(f"{_name} (in place)", _operation))
 
 for _name, _operation in {

@@ -6,8 +6,8 @@ same numbers on every device and in every dtype.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,8 @@ class Generator:
         """
         if self.seed is None:
             self.manual_seed(int(self.numpy.integers(2**63)))
-        digest = hashlib.sha256(path.encode()).digest()
-        key = int.from_bytes(digest[:8], "big")
-        child_seed = np.random.SeedSequence([int(self.seed or 0), key]).generate_state(2)
+        words = [int(self.seed or 0), *path.encode()]
+        child_seed = np.random.SeedSequence(words).generate_state(2)
         return Generator(int(child_seed[0]) << 32 | int(child_seed[1]))
 
     def normal(self, shape: Sequence[int], mean: float = 0.0, std: float = 1.0) -> np.ndarray:
@@ -75,7 +74,10 @@ def _checked_seed(seed: Any) -> int:
     return int(seed)
 
 
-_default = Generator()
+@cache
+def _default() -> Generator:
+    # Made when first needed: NumPy loads its random module late, too.
+    return Generator()
 
 
 def manual_seed(seed: int) -> Generator:
@@ -88,9 +90,9 @@ def manual_seed(seed: int) -> Generator:
     >>> bool((a == mg.randn(3)).all())
     True
     """
-    return _default.manual_seed(seed)
+    return _default().manual_seed(seed)
 
 
 def generator_or_default(generator: Generator | None) -> Generator:
     """The generator that a function was given, or the default one."""
-    return _default if generator is None else generator
+    return _default() if generator is None else generator

@@ -189,7 +189,7 @@ def test_second_backward_through_a_freed_graph():
     x = leaf(1.0)
     hidden = mg.exp(x)
     (hidden * 2).sum().backward()
-    with pytest.raises(GraphError, match="'exp' was already freed.*retain_graph=True"):
+    with pytest.raises(GraphError, match=r"'exp' was already freed.*retain_graph=True"):
         (hidden * 3).sum().backward()
     assert x.grad.data == pytest.approx(2 * np.e)
 
@@ -222,7 +222,7 @@ def test_a_refused_backward_changes_nothing():
     out = (mg.exp(x) + hidden * hidden).sum()
     with mg.no_grad():
         hidden += 1
-    with pytest.raises(GraphError, match="'multiply'.*kept at version 0, now at version 1"):
+    with pytest.raises(GraphError, match=r"'multiply'.*kept at version 0, now at version 1"):
         out.backward()
     assert x.grad is None and w.grad is None
 
@@ -265,9 +265,9 @@ def test_no_grad_as_decorator_and_after_an_error():
         assert not mg.is_grad_enabled()
         if depth:
             fails(depth - 1)
-        raise ValueError
+        raise ZeroDivisionError
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ZeroDivisionError):
         fails(3)
     assert mg.is_grad_enabled()
 

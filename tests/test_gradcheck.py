@@ -128,6 +128,13 @@ def test_catches_wrong_second_derivative_behind_a_right_first():
         gradgradcheck(sine, x)
 
 
+def test_catches_rule_that_computes_something_else_on_tensors():
+    double = op("double", lambda xp, x: 2 * x, x=lambda g: g * (2 if is_array(g) else 3))
+    assert gradcheck(double, leaf(3))
+    with pytest.raises(GradcheckError, match="gradient 0 is another one under create_graph=True"):
+        gradgradcheck(double, leaf(3))
+
+
 def test_catches_rule_that_loses_g_in_the_second_derivative():
     def rule(g, out):
         return (g if is_array(g) else g.detach()) * out

@@ -187,6 +187,8 @@ def test_generators_repeat_and_do_not_disturb_each_other():
 def test_manual_seed_repeats_every_kind_of_draw():
     def draw():
         mg.manual_seed(5)
-        return [t.tolist() for t in (mg.rand(3), mg.randn(3), mg.randint(0, 9, (3,)), mg.randperm(5))]
+        return [
+            t.tolist() for t in (mg.rand(3), mg.randn(3), mg.randint(0, 9, (3,)), mg.randperm(5))
+        ]
 
     assert draw() == draw()

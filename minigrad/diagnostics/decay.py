@@ -15,7 +15,7 @@ from minigrad.diagnostics.probe import LayerRecord, Probe
 from minigrad.diagnostics.theory import LayerScale, gradient_profile
 from minigrad.errors import ArgumentError
 from minigrad.models import deep_mlp
-from minigrad.ops import tensor
+from minigrad.ops.creation import tensor
 from minigrad.random import Generator
 
 # Networks train while they are no deeper than six depth scales xi, with chi^xi = 1/e (Schoenholz

@@ -161,7 +161,9 @@ def _draw_result(ax: Axes, result: DecayResult, label: str, place: int) -> None:
         )  # fmt: skip
     if layers[0].dz_rms_theory is not None:
         theory = _log10_of([layer.dz_rms_theory for layer in layers])
-        ax.plot(index, theory, color=_DARK, linestyle=_DOTS, linewidth=1.2, label=f"{label}, theory")
+        ax.plot(
+            index, theory, color=_DARK, linestyle=_DOTS, linewidth=1.2, label=f"{label}, theory"
+        )
 
 
 def _log10(layers: Sequence[LayerDecay], series: str, which: str) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.errors import ArgumentError, GraphError
+from minigrad.tape import RemovableHandle
 from minigrad.tensor import Tensor
 
 
@@ -50,10 +51,12 @@ class Probe:
     """Record the four series of every `nn.Linear` of a model, in any training loop.
 
     A step ends with `optimizer.step()`. Without an optimizer it ends when, after a backward, the
-    next forward begins, or at the end of the `with` block. A layer that is called several times
-    in a step (a shared layer, accumulated batches) gets the rms over all its calls together; its
-    dL/dW is the sum, as in `weight.grad`. Only numbers are kept, no arrays; the hooks are taken
-    off at the end of the block, also after an exception. Forwards under `no_grad` are not seen.
+    next forward begins. The end of the `with` block ends a step that has begun.
+
+    A layer that is called several times in a step (a shared layer, accumulated batches) gets the
+    rms over all its calls together; its dL/dW is the sum, as in `weight.grad`. Only numbers are
+    kept, no arrays; the hooks are taken off at the end of the block, also after an exception.
+    Forwards under `no_grad` are not seen.
 
     Arguments:
         model: an `nn.Module` with at least one `nn.Linear`.
@@ -96,28 +99,36 @@ class Probe:
         self.records: list[Record] = []
         self.every = every
         self._optimizer = optimizer
-        self._handles: list[Any] = []
+        self._handles: list[RemovableHandle] = []
+        self._on_z: list[RemovableHandle] = []
         self._step = 0
-        self._begin_step()
+        # What has arrived of the step under way. Of z and dL/dz, per call its rms and size.
+        self._z: dict[str, list[tuple[float, int]]] = {}
+        self._dz: dict[str, list[tuple[float, int]]] = {}
+        self._dw: dict[str, float] = {}
+        self._update: dict[str, float] = {}
+        self._weights: dict[str, Any] = {}
 
     def __enter__(self) -> Probe:
         if self._handles:
             raise GraphError("Probe: already in use; leave its `with` block before entering again")
-        for name, linear in self._linears.items():
-            self._handles += (
-                linear.register_forward_hook(partial(self._see_forward, name)),
-                linear.weight.register_hook(partial(self._see_weight_gradient, name)),
-            )
         if self._optimizer is not None:
             self._handles += (
                 self._optimizer.register_step_pre_hook(self._before_update),
                 self._optimizer.register_step_post_hook(self._after_update),
             )
+        for name, linear in self._linears.items():
+            see_forward = partial(self._see_forward, name)
+            self._handles.append(linear.register_forward_hook(see_forward))
+            if linear.weight.requires_grad:
+                see_gradient = partial(self._see_weight_gradient, name)
+                self._handles.append(linear.weight.register_hook(see_gradient))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        while self._handles:
-            self._handles.pop().remove()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
         if self._z:
             self._end_step()
 
@@ -136,7 +147,7 @@ class Probe:
             return
         # Without an optimizer, forwards and backwards are what counts the steps.
         self._z.setdefault(name, []).append((rms(z.data) if self._recording else 0.0, z.size))
-        z.register_hook(partial(self._see_gradient, name))
+        self._on_z.append(z.register_hook(partial(self._see_gradient, name)))
 
     def _see_gradient(self, name: str, gradient: Tensor) -> None:
         value = rms(gradient.data) if self._recording else 0.0
@@ -150,7 +161,8 @@ class Probe:
 
     def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._recording:
-            self._weights = {n: linear.weight.data.copy() for n, linear in self._linears.items()}
+            for name, linear in self._linears.items():
+                self._weights[name] = linear.weight.data.copy()
 
     def _after_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         for name, before in self._weights.items():
@@ -158,13 +170,6 @@ class Probe:
             size = rms(before)
             self._update[name] = rms(step) / size if size else math.nan
         self._end_step()
-
-    def _begin_step(self) -> None:
-        self._z: dict[str, list[tuple[float, int]]] = {}
-        self._dz: dict[str, list[tuple[float, int]]] = {}
-        self._dw: dict[str, float] = {}
-        self._update: dict[str, float] = {}
-        self._weights: dict[str, Any] = {}
 
     def _end_step(self) -> None:
         if self._recording:
@@ -179,7 +184,11 @@ class Probe:
             }
             self.records.append(Record(self._step, found))
         self._step += 1
-        self._begin_step()
+        for handle in self._on_z:
+            handle.remove()
+        self._on_z.clear()
+        for arrived in (self._z, self._dz, self._dw, self._update, self._weights):
+            arrived.clear()
 
     # -- what one asks for afterwards --------------------------------------------------------
 

@@ -14,7 +14,7 @@ from minigrad.random import Generator, generator_or_default
 from minigrad.tape import no_grad
 from minigrad.tensor import Tensor
 
-_GAINS = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu")
+_GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -35,12 +35,12 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         return math.sqrt(2 / (1 + slope**2))
-    fixed = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
-    if nonlinearity not in fixed:
+    if nonlinearity not in _GAINS:
+        valid = ", ".join(sorted([*_GAINS, "leaky_relu"]))
         raise ArgumentError(
-            f"calculate_gain: unknown nonlinearity {nonlinearity!r}; valid: {', '.join(_GAINS)}"
+            f"calculate_gain: unknown nonlinearity {nonlinearity!r}; valid: {valid}"
         )
-    return fixed[nonlinearity]
+    return _GAINS[nonlinearity]
 
 
 def _fans(name: str, tensor: Tensor) -> tuple[int, int]:

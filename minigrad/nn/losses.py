@@ -102,19 +102,19 @@ def _reduce(loss: Tensor, reduction: str) -> Tensor:
 
 
 def _difference(name: str, input: Any, target: Any, reduction: str) -> Tensor:
-    input, target = as_tensor(input), as_tensor(target)
-    if input.shape != target.shape:
+    x, y = as_tensor(input), as_tensor(target)
+    if x.shape != y.shape:
         # (n, 1) against (n,) would broadcast to (n, n) and compare everything with everything.
         raise ShapeError(
-            f"{name}: input has shape {input.shape}, target {target.shape}; they must be equal. "
+            f"{name}: input has shape {x.shape}, target {y.shape}; they must be equal. "
             + (
-                f"Reshape one, e.g. target.reshape({', '.join(map(str, input.shape))})"
-                if input.size == target.size
+                f"Reshape one, e.g. target.reshape({', '.join(map(str, x.shape))})"
+                if x.size == y.size
                 else "Compare a prediction with one target for each of its numbers"
             )
         )
-    _check_reduction(name, reduction, input.size)
-    return input - target
+    _check_reduction(name, reduction, x.size)
+    return x - y
 
 
 def _by_class(

@@ -1,27 +1,20 @@
-"""Module: what every layer and every network is.
-
-What is registered (parameters, buffers, child modules) lies in the instance's own `__dict__`,
-like any attribute, so that reading `self.weight` costs nothing extra; `_roles` says which names
-are registered, and as what.
-"""
+"""Module: what every layer and every network is: it runs, changes, saves and shows itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self
 
-from minigrad.errors import ArgumentError, DtypeError, MinigradError
+from minigrad.errors import MinigradError
 from minigrad.nn import state
-from minigrad.nn.parameter import Parameter
+from minigrad.nn.registry import Registry
 from minigrad.ops import zeros_like
 from minigrad.tape import RemovableHandle
 from minigrad.tensor import Tensor
 
-Role = Literal["parameter", "buffer", "module"]
 PreHook = Callable[["Module", tuple[Any, ...]], Any]
 Hook = Callable[["Module", tuple[Any, ...], Any], Any]
-T = TypeVar("T")
 
 
 def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
@@ -30,7 +23,7 @@ def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-class Module:
+class Module(Registry):
     """A layer, or a network made of layers.
 
     A subclass calls `super().__init__()` first, assigns its `Parameter`s and layers as
@@ -56,13 +49,14 @@ class Module:
     """
 
     training: bool
-    _roles: dict[str, Role]
-    _unsaved: set[str]
     _pre_hooks: dict[int, PreHook]
     _hooks: dict[int, Hook]
 
     def __init__(self) -> None:
-        self.__dict__.update(training=True, _roles={}, _unsaved=set(), _pre_hooks={}, _hooks={})
+        super().__init__()
+        self.training = True
+        self._pre_hooks = {}
+        self._hooks = {}
 
     # -- running -----------------------------------------------------------------------------
 
@@ -125,203 +119,6 @@ class Module:
         >>> handle.remove()
         """
         return RemovableHandle(self._hooks, hook)
-
-    # -- registering -------------------------------------------------------------------------
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter):
-            self._register(name, "parameter", value)
-        elif isinstance(value, Module):
-            self._register(name, "module", value)
-        else:
-            role = self.__dict__.get("_roles", {}).get(name)
-            if role is not None and value is not None:
-                self._check_replacement(name, role, value)
-            object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        object.__delattr__(self, name)
-        self._roles.pop(name, None)
-        self._unsaved.discard(name)
-
-    def _register(self, name: str, role: Role, value: Any) -> None:
-        if "_roles" not in self.__dict__:
-            raise ArgumentError(
-                f"{type(self).__name__}: '{name}' was assigned before super().__init__(); "
-                "call that first in __init__"
-            )
-        if self._roles.get(name, role) != role:
-            del self._roles[name]  # so that it moves to the end of those of its new role
-            self._unsaved.discard(name)
-        self._roles[name] = role
-        object.__setattr__(self, name, value)
-
-    def _check_replacement(self, name: str, role: Role, value: Any) -> None:
-        if role == "buffer" and isinstance(value, Tensor):
-            return
-        needed = {
-            "parameter": f"a Parameter (or None); wrap it as nn.Parameter(...), or write into "
-            f"{name}.data",
-            "buffer": "a Tensor (or None)",
-            "module": "a Module (or None)",
-        }[role]
-        raise DtypeError(
-            f"{type(self).__name__}: '{name}' is a registered {role}, so it takes {needed}; "
-            f"got {type(value).__name__}"
-        )
-
-    def _check_new_name(self, name: str, role: Role) -> None:
-        if not isinstance(name, str) or not name or "." in name:
-            raise ArgumentError(
-                f"{type(self).__name__}: the name of a {role} must be a non-empty string "
-                f"without a dot, got {name!r}"
-            )
-        if hasattr(self, name) and name not in self._roles:
-            raise ArgumentError(
-                f"{type(self).__name__}: there is already an attribute '{name}', which is no "
-                f"{role}; choose another name"
-            )
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Register a parameter by name; None marks one that this module does without.
-
-        Raises:
-            ArgumentError: a name that is taken by something else, empty, or with a dot in it.
-            DtypeError: `param` is no Parameter.
-        """
-        self._check_new_name(name, "parameter")
-        if param is not None and not isinstance(param, Parameter):
-            self._check_replacement(name, "parameter", param)
-        self._register(name, "parameter", param)
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Register a tensor that belongs to the module's state but is not learned.
-
-        Arguments:
-            persistent: part of `state_dict()`?
-
-        Raises:
-            ArgumentError: a name that is taken by something else, empty, or with a dot in it.
-            DtypeError: `tensor` is no Tensor.
-
-        >>> import minigrad as mg
-        >>> from minigrad import nn
-        >>> net = nn.Module()
-        >>> net.register_buffer("steps", mg.tensor(0))
-        >>> net.state_dict()
-        {'steps': tensor(0)}
-        """
-        self._check_new_name(name, "buffer")
-        if tensor is not None and not isinstance(tensor, Tensor):
-            self._check_replacement(name, "buffer", tensor)
-        self._register(name, "buffer", tensor)
-        if persistent:
-            self._unsaved.discard(name)
-        else:
-            self._unsaved.add(name)
-
-    def register_module(self, name: str, module: Module | None) -> None:
-        """Register a child by a name that may be no Python identifier, such as "0".
-
-        Raises:
-            ArgumentError: a name that is taken by something else, empty, or with a dot in it.
-            DtypeError: `module` is no Module.
-        """
-        self._check_new_name(name, "module")
-        if module is not None and not isinstance(module, Module):
-            self._check_replacement(name, "module", module)
-        self._register(name, "module", module)
-
-    add_module = register_module
-
-    # -- walking -----------------------------------------------------------------------------
-
-    def _registered(self, role: Role) -> list[tuple[str, Any]]:
-        """Names and values of one role, in the order of registration, without the absent ones."""
-        own, roles = self.__dict__, self._roles
-        if role not in roles.values():
-            return []
-        return [(n, own[n]) for n, found in roles.items() if found == role and own[n] is not None]
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The direct children with their names; one that has several names, once."""
-        return _once(self._registered("module"))
-
-    def children(self) -> Iterator[Module]:
-        """The direct children, each once."""
-        return (module for _, module in self.named_children())
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module (named `prefix`) and all below it, parents first, each once."""
-        return _tree(self, prefix, set())
-
-    def modules(self) -> Iterator[Module]:
-        """This module and all below it, parents first, each once."""
-        return (module for _, module in self.named_modules())
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their paths, such as "body.3.weight"; a shared one, once.
-
-        Arguments:
-            prefix: put before every path.
-            recurse: those of the modules below, too?
-        """
-        return self._named("parameter", prefix, recurse)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each once: what an optimizer takes."""
-        return (parameter for _, parameter in self.named_parameters("", recurse))
-
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """The buffers with their paths, each once."""
-        return self._named("buffer", prefix, recurse)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers, each once."""
-        return (buffer for _, buffer in self.named_buffers("", recurse))
-
-    def _named(self, role: Role, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
-        modules = self.named_modules(prefix) if recurse else iter([(prefix, self)])
-        return _once(
-            (f"{path}.{name}" if path else name, value)
-            for path, module in modules
-            for name, value in module._registered(role)
-        )
-
-    def get_submodule(self, path: str) -> Module:
-        """The module at a path such as "body.3"; at "" this one.
-
-        Raises:
-            ArgumentError: there is no such module.
-        """
-        module = self
-        for name in path.split(".") if path else []:
-            found = dict(module._registered("module"))
-            if name not in found:
-                raise ArgumentError(
-                    f"get_submodule: no module '{path}': {type(module).__name__} has no child "
-                    f"'{name}'; it has {', '.join(found) or 'none'}"
-                )
-            module = found[name]
-        return module
-
-    def get_parameter(self, path: str) -> Parameter:
-        """The parameter at a path such as "body.3.weight".
-
-        Raises:
-            ArgumentError: there is no such parameter.
-        """
-        parent, _, name = path.rpartition(".")
-        module = self.get_submodule(parent)
-        found = dict(module._registered("parameter"))
-        if name not in found:
-            raise ArgumentError(
-                f"get_parameter: no parameter '{path}': {type(module).__name__} has no "
-                f"'{name}'; it has {', '.join(found) or 'none'}"
-            )
-        return found[name]  # type: ignore[no-any-return]
 
     # -- changing all of it ------------------------------------------------------------------
 
@@ -443,22 +240,3 @@ class Module:
             return f"{type(self).__name__}({inside})"
         lines = [inside, *children] if inside else children
         return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
-
-
-def _tree(module: Module, path: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
-    """A module and all below it; `seen` stops at what was walked, also where it holds itself."""
-    if id(module) in seen:
-        return
-    seen.add(id(module))
-    yield path, module
-    for name, child in module._registered("module"):
-        yield from _tree(child, f"{path}.{name}" if path else name, seen)
-
-
-def _once(pairs: Any) -> Iterator[tuple[str, Any]]:
-    """Without the pairs whose value came before."""
-    seen = set()
-    for name, value in pairs:
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield name, value

@@ -30,6 +30,7 @@ class BatchNorm1d(Module):
         track_running_stats: keep running statistics, and use them after `eval()`? Without, the
             batch's own are used always.
         device, dtype: of parameters and statistics; by default the CPU and float32.
+        bias: with False, only the scale is learned.
 
     Attributes:
         weight, bias: shape (num_features,), first 1 and 0; None if not affine.
@@ -63,14 +64,17 @@ class BatchNorm1d(Module):
         track_running_stats: bool = True,
         device: str | Device | None = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = n = check_count("BatchNorm1d", "num_features", num_features)
         self.eps, self.momentum = eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         place = placement(device, dtype)
+        shifted = affine and bias
         self.register_parameter("weight", Parameter(ops.ones(n, **place)) if affine else None)
-        self.register_parameter("bias", Parameter(ops.zeros(n, **place)) if affine else None)
+        self.register_parameter("bias", Parameter(ops.zeros(n, **place)) if shifted else None)
         keep = track_running_stats
         counter = ops.zeros((), dtype=np.int64, device=place["device"])
         self.register_buffer("running_mean", ops.zeros(n, **place) if keep else None)
@@ -102,13 +106,14 @@ class BatchNorm1d(Module):
         """What the next training batch weighs in the running statistics."""
         if self.momentum is not None:
             return self.momentum
-        seen = 0 if self.num_batches_tracked is None else self.num_batches_tracked.item()
-        return 1 / (seen + 1)  # type: ignore[no-any-return]
+        seen = 0 if self.num_batches_tracked is None else int(self.num_batches_tracked)
+        return 1 / (seen + 1)
 
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
 
 

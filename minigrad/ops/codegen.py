@@ -123,9 +123,6 @@ def _source(spec: Op, is_view: bool) -> str:
     return text + "    return out\n"
 
 
-
-
-
 def _recording(spec: Op) -> str:
     args = spec.arguments
     if spec.starred:
@@ -151,9 +148,13 @@ def _recording(spec: Op) -> str:
         ) + ")"  # fmt: skip
         each = [(a, _stamps(spec, rule)) for a, rule in wanted if rule is not None]
         each = [(a, stamps) for a, stamps in each if stamps != "()"]
-        stamps = " + ".join(
-            stamps if single else f"(() if {a}_node is None else {stamps})" for a, stamps in each
-        ) or "()"
+        stamps = (
+            " + ".join(
+                stamps if single else f"(() if {a}_node is None else {stamps})"
+                for a, stamps in each
+            )
+            or "()"
+        )
     return _RECORDING.format(
         nodes=nodes, some_node=some_node, parents=parents, kept=kept, stamps=stamps
     )

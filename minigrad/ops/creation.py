@@ -57,7 +57,9 @@ def as_tensor(data: Any) -> Tensor:
     return data if isinstance(data, Tensor) else Tensor(data)
 
 
-def zeros(*shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False
+) -> Tensor:
     """A tensor of zeros: `zeros(2, 3)` or `zeros((2, 3))`.
 
     >>> import minigrad as mg
@@ -68,13 +70,19 @@ def zeros(*shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_gr
     return full(shape, 0, dtype, device, requires_grad)
 
 
-def ones(*shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False) -> Tensor:
+def ones(
+    *shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False
+) -> Tensor:
     """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
     return full(shape, 1, dtype, device, requires_grad)
 
 
 def full(
-    shape: Any, fill_value: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False
+    shape: Any,
+    fill_value: Any,
+    dtype: Any = np.float32,
+    device: Any = "cpu",
+    requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of `shape` with `fill_value` everywhere."""
     place = backend.device(device)
@@ -89,7 +97,9 @@ def eye(n: int, m: int | None = None, dtype: Any = np.float32, device: Any = "cp
     return wrap(place.xp.eye(n, m, dtype=backend.check_dtype(dtype)), place)
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, device: Any = "cpu") -> Tensor:
+def arange(
+    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, device: Any = "cpu"
+) -> Tensor:
     """Numbers from `start` to before `stop`; with one argument, from 0 to before it.
 
     Integers give int64, a float among them gives float32.
@@ -104,7 +114,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, devic
     return wrap(place.xp.arange(start, stop, step, dtype=backend.check_dtype(dtype)), place)
 
 
-def linspace(start: float, stop: float, num: int = 50, dtype: Any = np.float32, device: Any = "cpu") -> Tensor:
+def linspace(
+    start: float, stop: float, num: int = 50, dtype: Any = np.float32, device: Any = "cpu"
+) -> Tensor:
     """`num` numbers at equal distances from `start` to `stop`, both included."""
     place = backend.device(device)
     return wrap(place.xp.linspace(start, stop, num, dtype=backend.check_dtype(dtype)), place)

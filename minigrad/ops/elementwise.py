@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.ops.table import op, use
+from minigrad.ops.table import Operation, op, use
 from minigrad.tensor import Tensor
 
 # -- arithmetic ------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ power = op("power", lambda xp, x, p: x**p, x=_power_base, p=_power_exponent)
 
 LN2, LN10 = math.log(2), math.log(10)
 
-square = op("square", lambda xp, x: x * x, x=lambda g, x: 2 * g * x)
+square = op("square", lambda xp, x: xp.square(x), x=lambda g, x: 2 * g * x)
 sqrt = op("sqrt", lambda xp, x: xp.sqrt(x), x=lambda g, out: g / (2 * out))
 reciprocal = op("reciprocal", lambda xp, x: 1 / x, x=lambda g, out: -g * out * out)
 exp = op("exp", lambda xp, x: xp.exp(x), x=lambda g, out: g * out)
@@ -107,14 +107,17 @@ def _sinc_forward(xp: Any, x: Any, *, order: int) -> Any:
     series = xp.zeros_like(u)
     # The sum of (-1)^k (2k)! / ((2k - n)! (2k + 1)!) u^(2k - n), the highest power first.
     for k in reversed(range((order + 1) // 2, order + 24)):
-        series = series * near_u * near_u + (-1) ** k / ((2 * k + 1) * math.factorial(2 * k - order))
+        coefficient = (-1) ** k / ((2 * k + 1) * math.factorial(2 * k - order))
+        series = series * near_u * near_u + coefficient
     if order % 2:
         series = series * near_u
     return math.pi**order * xp.where(near, series, far)
 
 
-_sinc_derivative = op(
-    "sinc", _sinc_forward, x=lambda g, xp, x, order: g * use(xp, _sinc_derivative, x, order=order + 1)
+_sinc_derivative: Operation = op(
+    "sinc",
+    _sinc_forward,
+    x=lambda g, xp, x, order: g * use(xp, _sinc_derivative, x, order=order + 1),
 )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minigrad.backend import Array
 from minigrad.errors import ArgumentError, GraphError
 from minigrad.ops.matrices import (
@@ -91,15 +93,22 @@ class QRResult(NamedTuple):
     R: Tensor
 
 
+def _check_independent(r: Array, rows: int) -> None:
+    """Raise where a pivot of R is 0, up to rounding, and so cannot be divided by."""
+    size = abs(r)
+    if size.size == 0:
+        return
+    allowed = rows * np.finfo(r.dtype).eps * size.max(axis=(-1, -2))[..., None]
+    if bool((size.diagonal(0, -2, -1) <= allowed).any()):
+        raise GraphError(
+            f"qr: the columns that Q is made of (R has shape {r.shape}) are linearly dependent, so "
+            "that Q and R have no gradient; leave the dependent columns out"
+        )
+
+
 def _qr_rule(g: Any, needs: Sequence[bool], xp: Any, out: Any) -> list[Any]:
     (of_q, of_r), (q, r) = g, out
-    pivots = abs(raw(r).diagonal(0, -2, -1))
-    pivots.sort(axis=-1)
-    if bool((pivots <= rounding(pivots)).any()):
-        raise GraphError(
-            f"qr: the columns that Q (shape {q.shape}) is made of are linearly dependent, so that "
-            "Q and R have no gradient; leave the dependent columns out"
-        )
+    _check_independent(raw(r), q.shape[-2])
     m = 0
     if of_r is not None:
         m = m + r @ transposed(of_r)
@@ -150,10 +159,10 @@ def qr(x: Any, mode: str = "reduced") -> QRResult:
 # -- eigenvalues ---------------------------------------------------------------------------------
 
 
-def _check_distinct(name: str, what: str, values: Array) -> None:
+def _check_distinct(name: str, what: str, values: Array, n: int) -> None:
     """Raise where two neighbours among sorted `values` are equal, up to rounding."""
     gaps = abs(values[..., 1:] - values[..., :-1])
-    if bool((gaps <= rounding(values)).any()):
+    if bool((gaps <= rounding(values, n)).any()):
         raise GraphError(
             f"{name}: two {what} are equal (shape {values.shape}), so that their vectors can turn "
             f"freely and have no gradient; use the {what} alone, or make them differ by adding a "
@@ -173,7 +182,7 @@ def _eigh_rule(g: Any, needs: Sequence[bool], xp: Any, out: Any) -> list[Any]:
     if of_values is not None:
         inside = inside + of_values[..., None, :] * eye
     if of_vectors is not None:
-        _check_distinct("eigh", "eigenvalues", raw(values))
+        _check_distinct("eigh", "eigenvalues", raw(values), values.shape[-1])
         row, column = _pairs(values)
         inside = inside + (1 - eye) * (transposed(v) @ of_vectors) / (column - row + eye)
     return [_symmetrized(v @ inside @ transposed(v))]
@@ -239,7 +248,7 @@ def _svd_rule(g: Any, needs: Sequence[bool], xp: Any, out: Any, full_matrices: b
     if of_s is not None:
         change = change + (u * of_s[..., None, :]) @ vh
     if of_u is not None or of_vh is not None:
-        _check_distinct("svd", "singular values", raw(s))
+        _check_distinct("svd", "singular values", raw(s), max(u.shape[-2], vh.shape[-1]))
     if of_u is not None:
         change = change + _through_left(of_u, u, s, vh)
     if of_vh is not None:
@@ -259,7 +268,7 @@ def _through_left(of_u: Any, u: Any, s: Any, vh: Any) -> Any:
     change = u @ (turn * s[..., None, :])
     if u.shape[-2] > u.shape[-1]:
         values = raw(s)
-        if bool((values <= rounding(values)).any()):
+        if bool((values <= rounding(values, u.shape[-2])).any()):
             raise GraphError(
                 f"svd: a singular value is 0 (singular vectors of shape {u.shape}), so that the "
                 "vector that belongs to it has no gradient; use the singular values alone, or a "

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.errors import DtypeError, OutOfRangeError, ShapeError
 from minigrad.ops.creation import as_tensor
 from minigrad.ops.spelling import one_axis, torch_names
-from minigrad.ops.table import op, use
+from minigrad.ops.table import Operation, op, use
 from minigrad.tensor import Tensor
 
 # Reading and writing take `index`: what stands between the brackets of `x[...]`, as NumPy has it.
@@ -47,18 +47,19 @@ def _last_written(index: Any, shape: tuple[int, ...]) -> np.ndarray:
     order = np.arange(places.size).reshape(places.shape)
     last = np.empty(np.prod(shape, dtype=int), int)
     last[places] = order
-    return last[places] == order
+    return last[places] == order  # type: ignore[no-any-return]
 
 
 def _written(g: Any, xp: Any, index: Any, x_shape: Any) -> Any:
     items = index if isinstance(index, tuple) else (index,)
     if any(hasattr(i, "dtype") and i.dtype != bool and i.ndim for i in items):
-        return g[index] * xp.asarray(_last_written(index, x_shape))
+        last = _last_written(index, x_shape)
+        return g[index] * (last if isinstance(g, Tensor) else xp.asarray(last))
     return g[index]
 
 
 # `x` with `values` written at `index`, as a new tensor.
-set_at = op(
+set_at: Operation = op(
     "setitem",
     _write,
     x=lambda g, xp, index: use(xp, set_at, g, 0, index=index),
@@ -143,8 +144,8 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     if full.shape != tuple(shape):
         if any(n not in (1, m) for n, m in zip(full.shape, shape, strict=True)):
             raise ShapeError(
-                f"take_along_axis: indices of shape {full.shape} do not fit shape {x.shape}; except "
-                f"along axis {axis}, sizes must be equal, or 1 in the indices"
+                f"take_along_axis: indices of shape {full.shape} do not fit shape {x.shape}; "
+                f"except along axis {axis}, sizes must be equal, or 1 in the indices"
             )
         full = indices.device.xp.broadcast_to(full, shape)
     return getitem(x, _along(x, Tensor(full), axis))
@@ -176,7 +177,7 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:
         raise ShapeError(
             f"scatter_add: index {index.shape} and src {src.shape} must have one shape"
         )
-    return x + add_at(src, index=_along(x, index, axis), shape=x.shape)
+    return x + add_at(src, index=_along(x, index, axis), shape=x.shape)  # type: ignore[no-any-return]
 
 
 def index_add(x: Any, dim: int, index: Any, source: Any) -> Tensor:
@@ -192,7 +193,7 @@ def index_add(x: Any, dim: int, index: Any, source: Any) -> Tensor:
     expected = (*x.shape[:axis], len(index), *x.shape[axis + 1 :])
     if source.shape != expected:
         raise ShapeError(f"index_add: source must have shape {expected}, got {source.shape}")
-    return x + add_at(source, index=(slice(None),) * axis + (index,), shape=x.shape)
+    return x + add_at(source, index=(slice(None),) * axis + (index,), shape=x.shape)  # type: ignore[no-any-return]
 
 
 @torch_names
@@ -247,7 +248,7 @@ def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
         return _argsort(x, axis=one_axis("argsort", axis, x.ndim))
     # Reversed twice, so that equal elements keep their order here too.
     axis = one_axis("argsort", axis, x.ndim)
-    return x.shape[axis] - 1 - _argsort(x.flip(axis), axis=axis).flip(axis)
+    return x.shape[axis] - 1 - _argsort(x.flip(axis), axis=axis).flip(axis)  # type: ignore[no-any-return]
 
 
 @torch_names

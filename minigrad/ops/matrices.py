@@ -93,8 +93,11 @@ def identity_for(x: Any) -> Array:
     return eye
 
 
-def rounding(values: Array) -> Any:
-    """The error that LAPACK leaves in sorted singular or eigenvalues: n eps max|value|."""
+def rounding(values: Array, n: int) -> Any:
+    """The error that LAPACK leaves in sorted singular values or eigenvalues: n eps max|value|.
+
+    `n` is the larger size of the matrix that they belong to.
+    """
     xp = device_of(values).xp
     largest = xp.maximum(abs(values[..., :1]), abs(values[..., -1:]))
-    return values.shape[-1] * np.finfo(values.dtype).eps * largest
+    return n * np.finfo(values.dtype).eps * largest

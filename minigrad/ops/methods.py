@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigrad import backend
-from minigrad.errors import DtypeError
 from minigrad.ops import (
+    activations,
     creation,
     elementwise,
     indexing,
@@ -30,7 +31,7 @@ def _reflected(operation: Any) -> Any:
     return reflected
 
 
-_OPERATORS = {
+_OPERATORS: dict[str, Callable[..., Any]] = {
     "add": elementwise.add,
     "sub": elementwise.subtract,
     "mul": elementwise.multiply,
@@ -73,6 +74,7 @@ _METHODS = {
     "split repeat tile flip roll tril triu clone",
     products: "matmul dot trace diagonal diag",
     norms: "norm",
+    activations: "sigmoid relu softmax log_softmax",
 }
 for _module, _names in _METHODS.items():
     for _name in _names.split():

@@ -10,13 +10,12 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.creation import as_tensor
-from minigrad.ops.elementwise import multiply, square
 from minigrad.ops.factorizations import singular_values
 from minigrad.ops.matrices import matrices
-from minigrad.ops.piecewise import abs, sign, where
-from minigrad.ops.reductions import sqrt_or_flat
+from minigrad.ops.piecewise import abs, sign
 from minigrad.ops.shaping import moveaxis
 from minigrad.ops.spelling import one_axis, torch_names
+from minigrad.ops.table import op
 from minigrad.tensor import Tensor
 
 Axes = tuple[int, ...]
@@ -38,8 +37,8 @@ def norm(
     column sum of |x|, inf and -inf row sum. Where a norm has a kink at 0 its derivative there
     is 0, and ties share a gradient equally.
 
-    Squares and powers are taken of x divided by a power of two near its largest element, so that
-    tiny and huge numbers count: in float32 the norm of [1e-30, 1e-30] is not 0.
+    Squares and powers are taken of x divided by its largest element, so that tiny and huge
+    numbers count: in float32 the norm of [1e-30, 1e-30] is not 0, as it is in NumPy.
 
     Arguments:
         x: any shape if `ord` and `axis` are None; else 1-D or 2-D, unless `axis` says more.
@@ -96,32 +95,35 @@ def _vector_norm(x: Tensor, ord: Any, axes: Axes) -> Tensor:
 
 def _powers(x: Tensor, p: float, axes: Axes) -> Tensor:
     """sum(|x|^p)^(1/p), the axes kept."""
-    if p == 1:
-        return abs(x).sum(axes, keepdims=True)
-    scale = _scale(x, p, axes)
-    x = x / scale
+    return abs(x).sum(axes, keepdims=True) if p == 1 else _power_norm(x, p=p, axes=axes)
+
+
+def _power_norm_forward(xp: Any, x: Any, *, p: float, axes: Axes) -> Any:
+    size = xp.abs(x)
+    if size.size == 0:
+        return size.sum(axis=axes, keepdims=True)
+    # The element that decides becomes 1, so that its power neither underflows nor overflows.
+    scale = (xp.max if p > 0 else xp.min)(size, axis=axes, keepdims=True)
+    scale = xp.where((scale == 0) | ~xp.isfinite(scale), 1, scale)
+    size = size / scale
     if p == 2:
-        return multiply(scale, sqrt_or_flat(square(x).sum(axes, keepdims=True)))
-    # Zeros are kept out of the powers, whose derivative there can be infinite.
-    size = abs(x)
-    of_zero = 0.0 if p > 0 else math.inf
+        return scale * xp.sqrt(xp.sum(size * size, axis=axes, keepdims=True))
     zero = size == 0
-    total = where(zero, of_zero, where(zero, 1, size) ** p).sum(axes, keepdims=True)
-    flat = total == 0
-    return multiply(scale, where(flat, of_zero, where(flat, 1, total) ** (1 / p)))
+    powers = xp.where(zero, 0.0 if p > 0 else math.inf, xp.where(zero, 1, size) ** p)
+    return scale * xp.sum(powers, axis=axes, keepdims=True) ** (1 / p)
 
 
-def _scale(x: Tensor, p: float, axes: Axes) -> Any:
-    """A power of two near the element that decides: for p > 0 the largest, else the smallest.
+def _power_norm_rule(g: Any, xp: Any, x: Any, out: Any, p: float) -> Any:
+    # d|x|/dx_i = sign(x_i) (|x_i| / |x|)^(p - 1)
+    flat = out == 0
+    share = xp.where(flat, 0, x / xp.where(flat, 1, out))
+    if p > 0 and p % 2 == 0:
+        return g * share ** (p - 1)  # smooth also where an element is 0
+    zero = share == 0
+    return g * xp.sign(share) * xp.where(zero, 1, xp.abs(share)) ** (p - 1)
 
-    As a power of two it rounds nothing, and as the norm does not depend on it, it is a constant.
-    """
-    if x.size == 0:
-        return 1
-    xp = x.device.xp
-    top = (xp.max if p > 0 else xp.min)(xp.abs(x.data), axis=axes, keepdims=True)
-    _, exponent = xp.frexp(xp.where(xp.isfinite(top), top, 1))
-    return xp.ldexp(xp.ones_like(top) / 2, exponent)
+
+_power_norm = op("norm", _power_norm_forward, x=_power_norm_rule)
 
 
 def _matrix_norm(x: Tensor, ord: Any, axes: Axes) -> Tensor:

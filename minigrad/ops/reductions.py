@@ -94,6 +94,7 @@ sqrt_or_flat = op(
 
 # -- running sums and products, along the last axis ----------------------------------------------
 
+
 def _others_before(xp: Any, x: Any) -> Any:
     """Per place the product of what stands before it on the last axis: 1, x0, x0 x1, ..."""
     return xp.cumprod(xp.concatenate([xp.ones_like(x[..., :1]), x[..., :-1]], axis=-1), axis=-1)
@@ -118,9 +119,9 @@ def _cumprod_rule(g: Any, xp: Any, x: Any) -> Any:
 _prod = op(
     "prod",
     lambda xp, x: xp.prod(x, axis=-1),
-    x=lambda g, xp, x: g[..., None]
-    * _others_before(xp, x)
-    * _reversed(_others_before(xp, _reversed(x))),
+    x=lambda g, xp, x: (
+        g[..., None] * _others_before(xp, x) * _reversed(_others_before(xp, _reversed(x)))
+    ),
 )
 _cumsum = op(
     "cumsum",

@@ -79,7 +79,9 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = (one_axis("flatten", a, x.ndim) for a in (start_dim, end_dim))
     if first > last:
         raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    return reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+    return reshape(
+        x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+    )
 
 
 def transpose(x: Any, *axes: Any) -> Tensor:
@@ -147,7 +149,9 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
         gone = all_axes("squeeze", axis, x.ndim)
         for a in gone:
             if x.shape[a] != 1:
-                raise ShapeError(f"squeeze: axis {a} of shape {x.shape} has size {x.shape[a]}, not 1")
+                raise ShapeError(
+                    f"squeeze: axis {a} of shape {x.shape} has size {x.shape[a]}, not 1"
+                )
     return reshape(x, [n for a, n in enumerate(x.shape) if a not in gone])
 
 
@@ -231,7 +235,9 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     if isinstance(indices_or_sections, int):
         parts = indices_or_sections
         if parts < 1 or n % parts:
-            raise ShapeError(f"split: axis {axis} of size {n} cannot be cut into {parts} equal parts")
+            raise ShapeError(
+                f"split: axis {axis} of size {n} cannot be cut into {parts} equal parts"
+            )
         cuts = list(range(n // parts, n, n // parts)) if n else [0] * (parts - 1)
     else:
         cuts = list(indices_or_sections)
@@ -260,7 +266,7 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Ten
             f"repeat: repeats must be one number, or {x.shape[axis]} for axis {axis} of shape "
             f"{x.shape}, none negative; got {repeats}"
         )
-    return x[(slice(None),) * axis + (np.repeat(np.arange(x.shape[axis]), repeats),)]
+    return x[(slice(None),) * axis + (np.repeat(np.arange(x.shape[axis]), repeats),)]  # type: ignore[no-any-return]
 
 
 def tile(x: Any, *reps: Any) -> Tensor:
@@ -281,7 +287,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     """The order reversed along the given axes, by default all."""
     x = as_tensor(x)
     axes = all_axes("flip", axis, x.ndim)
-    return x[tuple(slice(None, None, -1 if a in axes else None) for a in range(x.ndim))]
+    return x[tuple(slice(None, None, -1 if a in axes else None) for a in range(x.ndim))]  # type: ignore[no-any-return]
 
 
 @torch_names
@@ -298,7 +304,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
         a = one_axis("roll", a, x.ndim)
         order = np.roll(np.arange(x.shape[a]), places)
         x = x[(slice(None),) * a + (order,)]
-    return x
+    return x  # type: ignore[no-any-return]
 
 
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
@@ -308,7 +314,7 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
     if a == b:
         raise ArgumentError(f"rot90: a plane has two different axes, got {tuple(axes)}")
     if k % 4 == 0:
-        return x
+        return x  # type: ignore[no-any-return]
     if k % 4 == 2:
         return flip(x, (a, b))
     return swapaxes(flip(x, b), a, b) if k % 4 == 1 else flip(swapaxes(x, a, b), b)
@@ -347,7 +353,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     x = as_tensor(x)
     widths = _pad_widths(pad_width, x.shape, mode)
     if mode == "constant":
-        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
+        shape = tuple(
+            n + before + after for n, (before, after) in zip(x.shape, widths, strict=True)
+        )
         inside = tuple(
             slice(before, before + n) for n, (before, _) in zip(x.shape, widths, strict=True)
         )
@@ -360,7 +368,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     for axis, width in enumerate(widths):
         order = np.pad(np.arange(x.shape[axis]), width, mode=mode)  # type: ignore[call-overload]
         x = x[(slice(None),) * axis + (order,)]
-    return x
+    return x  # type: ignore[no-any-return]
 
 
 def tril(x: Any, k: int = 0) -> Tensor:

@@ -118,7 +118,7 @@ def _rotated(xp: Any, x: Any) -> tuple[Any, Any, Any, Any]:
     """
     with explained("det", x, "has no singular value decomposition"):
         u, s, vh = xp.linalg.svd(x)
-    floor = rounding(s)
+    floor = rounding(s, s.shape[-1])
     s = xp.maximum(s, xp.where(floor > 0, floor, xp.finfo(s.dtype).eps))
     return u, s, vh, (xp.linalg.det(u) * xp.linalg.det(vh))[..., None, None]
 
@@ -146,7 +146,7 @@ def _cofactors_rule(g: Any, xp: Any, x: Any) -> Any:
 def _cofactors_rule_of_inverse(g: Tensor, xp: Any, x: Tensor) -> Any:
     """The same from cofactors = det(x) inv(x)^T: differentiable, but x must be invertible."""
     s = xp.linalg.svd(x.detach(), compute_uv=False).data
-    if bool((s <= rounding(s)).any()):
+    if bool((s <= rounding(s, s.shape[-1])).any()):
         raise GraphError(
             f"det: the matrix (shape {x.shape}) is singular; derivatives there are computed up to "
             "the second, so leave out create_graph in the second backward"

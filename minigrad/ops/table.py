@@ -41,6 +41,7 @@ from minigrad.tape import Node, mode
 from minigrad.tensor import Tensor, wrap
 
 Rule = Callable[..., Any]
+Operation = Callable[..., Tensor]  # what `op` returns
 
 
 class Op:
@@ -90,7 +91,7 @@ class Op:
             for rule, values in zip(self.rules, node.kept, strict=True)
         ]
 
-    def _attach(self, rule: Rule, values: tuple[Any, ...], node: Node) -> list[Any]:
+    def _attach(self, rule: Rule, values: Sequence[Any], node: Node) -> list[Any]:
         attached: list[Any] = []
         for name, value in zip(self.named(rule), values, strict=True):
             if name == "xp":
@@ -121,7 +122,7 @@ def op(
     is_view: bool = False,
     explain: Callable[..., str] | None = None,
     **rules: Rule,
-) -> Callable[..., Tensor]:
+) -> Operation:
     """Declare an operation; see the top of this file.
 
     Arguments:
@@ -150,7 +151,8 @@ def op(
         return _explain(name, arrays, error, explain)
 
     apply = caller(spec, is_view, explained, as_tensors)
-    apply.__doc__ = f"NumPy's `{name}({', '.join(spec.arguments)})`"
+    whose = "NumPy's" if hasattr(np, name) else "The operation"
+    apply.__doc__ = f"{whose} `{name}({', '.join(spec.arguments)})`"
     if rules:
         apply.__doc__ += f"; differentiable, any number of times, in {' and '.join(rules)}"
     return apply

@@ -89,5 +89,6 @@ class Adam(Optimizer):
         self, values: Array, grad: Array, state: tuple[Array, ...], step: int, group: Group
     ) -> tuple[Array, tuple[Array, ...]]:
         settings = {name: group[name] for name in self.defaults}
-        values, m, v = adam(values, grad, *state, step, **settings)
+        m, v = state
+        values, m, v = adam(values, grad, m, v, step, **settings)
         return values, (m, v)

@@ -8,7 +8,6 @@ the optimizer's rule over pieces of the buffer that fit into the processor's cac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from minigrad.backend import Array
 from minigrad.errors import ShapeError
@@ -87,7 +86,8 @@ def _pieces(params: Sequence[Tensor]) -> list[tuple[slice, list[Tensor], slice]]
         Per piece its place in the buffer, its parameters, and the part of them that it holds.
     """
     pieces: list[tuple[slice, list[Tensor], slice]] = []
-    start, together, size = 0, [], 0
+    together: list[Tensor] = []
+    start = size = 0
 
     def close() -> None:
         nonlocal start, together, size

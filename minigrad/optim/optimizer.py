@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from minigrad.backend import Array
@@ -113,8 +114,7 @@ class Optimizer:
                 loss = closure()
         for i, group in enumerate(self.param_groups):
             for bucket in self._arrange(i, group):
-                step = bucket.step + 1
-                bucket.update(lambda p, g, s, k=step, gr=group: self.rule(p, g, s, k, gr))
+                bucket.update(partial(self.rule, step=bucket.step + 1, group=group))
         for hook in list(self._after.values()):
             hook(self, (closure,), {})
         return loss
@@ -196,7 +196,9 @@ class Optimizer:
         waiting = {}
         for k, entry in state.items():
             p = params[int(k)]
-            arrays = {n: p.device.xp.array(a, dtype=p.dtype) for n, a in entry.items() if n != "step"}
+            arrays = {
+                n: p.device.xp.array(a, dtype=p.dtype) for n, a in entry.items() if n != "step"
+            }
             for name, array in arrays.items():
                 if array.shape != p.shape:
                     raise ArgumentError(

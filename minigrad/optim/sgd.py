@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import Array
-from minigrad.optim.optimizer import Group, Optimizer, check_not_negative
 from minigrad.errors import ArgumentError
+from minigrad.optim.optimizer import Group, Optimizer, check_not_negative
 
 
 def sgd(
     p: Array,
     g: Array,
-    buffer: Array | None,
+    buffer: Array,
     step: int,
     *,
     lr: float,
@@ -21,12 +21,12 @@ def sgd(
     weight_decay: float = 0.0,
     nesterov: bool = False,
     maximize: bool = False,
-) -> tuple[Array, Array | None]:
+) -> tuple[Array, Array]:
     """One update: returns the new parameter and the new momentum buffer.
 
-        g      <- g + weight_decay p
-        buffer <- momentum buffer + (1 - dampening) g        (at the first step: g)
-        p      <- p - lr buffer                              (Nesterov: g + momentum buffer)
+    g      <- g + weight_decay p
+    buffer <- momentum buffer + (1 - dampening) g        (at the first step: g)
+    p      <- p - lr buffer                              (Nesterov: g + momentum buffer)
     """
     if maximize:
         g = -g

@@ -42,6 +42,7 @@ LAYERS = {
     "BatchNorm1d, momentum": (lambda lib: lib.nn.BatchNorm1d(4, eps=0.1, momentum=0.7), [(5, 4)]),
     "BatchNorm1d, average": (lambda lib: lib.nn.BatchNorm1d(4, momentum=None), [(5, 4)]),
     "BatchNorm1d, plain": (lambda lib: lib.nn.BatchNorm1d(4, affine=False), [(5, 4)]),
+    "BatchNorm1d, no bias": (lambda lib: lib.nn.BatchNorm1d(4, bias=False), [(5, 4)]),
     "BatchNorm1d, untracked": (
         lambda lib: lib.nn.BatchNorm1d(4, track_running_stats=False),
         [(5, 4)],
@@ -95,9 +96,9 @@ def test_second_derivatives(name: str, rng: np.random.Generator) -> None:
     for lib, net, v, results in ((mg, mine, ours, found), (torch, theirs, other, wanted)):
         grad = lib.grad if lib is mg else torch.autograd.grad
         (slope,) = grad((net(v) ** 3).sum(), v, create_graph=True)
-        results += [r for r in grad((slope**2).sum(), [v, *net.parameters()], allow_unused=True)]
+        results += grad((slope**2).sum(), [v, *net.parameters()], allow_unused=True)
     for a, b in zip(found, wanted, strict=True):
-        # What PyTorch says does not depend, may here be a zero (and the other way round).
+        # One library may say "does not depend on it" where the other says zero.
         a = 0 if a is None else a.data
         b = 0 if b is None else b.numpy()
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9)
@@ -122,6 +123,21 @@ def test_functional_agrees_with_pytorch(name: str, rng: np.random.Generator) -> 
     if name == "linear":
         arrays += [rng.normal(size=(2, 4)), rng.normal(size=(2,))]
     check_twins(getattr(F, name), getattr(torch.nn.functional, name), *arrays)
+
+
+def test_sigmoid_of_extreme_numbers() -> None:
+    # Exact to the last bits also where it is tiny, and no overflow (warnings are errors here).
+    x = mg.tensor([-1e4, -80.0, -20.0, 0.0, 20.0, 1e4, np.inf, -np.inf, np.nan])
+    wanted = [0, np.exp(-80.0), np.exp(-20.0), 0.5, 1, 1, 1, 0, np.nan]
+    np.testing.assert_allclose(F.sigmoid(x).data, wanted, rtol=3e-7)
+
+
+def test_relu_at_its_kink_and_beyond_numbers() -> None:
+    x = mg.tensor([-1.0, 0.0, 2.0, np.inf, np.nan], requires_grad=True)
+    out = F.relu(x)
+    out.backward(mg.ones(5))
+    np.testing.assert_array_equal(out.data, [0, 0, 2, np.inf, np.nan])
+    np.testing.assert_array_equal(x.grad.data[:4], [0, 0, 1, 1])
 
 
 def test_linear_starts_as_in_pytorch() -> None:

@@ -200,4 +200,5 @@ def test_saturated_functions_stay_finite():
     for func in (mg.tanh, mg.erf, sigmoid):
         assert slopes(func, [-1000, 1000]) == [[0, 0]]
         assert np.isfinite(curvature(func, [-1000, 1000])).all()
-    assert slopes(mg.logaddexp, [1000, -1000], [-1000, -1000]) == [[1, 0.5], [0, 0.5]]
+    shares = slopes(mg.logaddexp, [1000, -1000], [-1000, -1000])
+    np.testing.assert_allclose(shares, [[1, 0.5], [0, 0.5]])

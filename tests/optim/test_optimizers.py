@@ -36,7 +36,10 @@ def test_a_hundred_steps_against_torch(name, settings):
     rng = np.random.default_rng(0)
     ours = parameters(rng)
     theirs = [torch.tensor(p.data.copy(), requires_grad=True) for p in ours]
-    mine, yours = getattr(mg.optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
+    mine, yours = (
+        getattr(mg.optim, name)(ours, **settings),
+        getattr(torch.optim, name)(theirs, **settings),
+    )
     for step in range(100):
         for k, (p, q) in enumerate(zip(ours, theirs, strict=True)):
             g = rng.normal(size=p.shape)
@@ -55,7 +58,10 @@ def test_state_dict_has_torchs_layout(name, settings):
     torch = pytest.importorskip("torch")
     ours = parameters(np.random.default_rng(0))
     theirs = [torch.tensor(p.data.copy(), requires_grad=True) for p in ours]
-    mine, yours = getattr(mg.optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
+    mine, yours = (
+        getattr(mg.optim, name)(ours, **settings),
+        getattr(torch.optim, name)(theirs, **settings),
+    )
     for p, q in zip(ours, theirs, strict=True):
         p.grad, q.grad = mg.ones_like(p), torch.ones_like(q)
     mine.step()
@@ -103,7 +109,6 @@ def test_the_rules_stand_alone():
     np.testing.assert_allclose(new, p - 0.1, rtol=1e-7)
     np.testing.assert_allclose((m, v), (0.1 * g, 0.001 * g * g))
     assert p.tolist() == [1, 2]
-
 
 
 def test_assigned_data_and_grad_are_what_the_next_step_uses():

@@ -1,0 +1,6 @@
+"""The course: what lessons use, how they are built, and how a learner gets them."""
+
+from minigrad.course.claims import Claim, record
+from minigrad.course.copies import copy_lessons, lessons_folder
+
+__all__ = ["Claim", "copy_lessons", "lessons_folder", "record"]
