@@ -243,6 +243,7 @@ def _deliver(
 def unbroadcast(g: Gradient, shape: tuple[int, ...]) -> Gradient:
     """Sum a gradient over the axes along which an argument of `shape` was repeated.
 
+    >>> import numpy as np
     >>> unbroadcast(np.ones((3, 2)), (2,))
     array([3., 3.])
     """

@@ -117,6 +117,8 @@ def _cuda(number: int) -> Device:
     if not cupy.is_available() or number >= cupy.cuda.runtime.getDeviceCount():
         raise ArgumentError(f"device: CuPy finds no GPU number {number} on this machine")
 
+    cupyx.seterr(linalg="raise")  # else a singular matrix would silently give NaN
+
     def upload(array: Any) -> Array:
         with cupy.cuda.Device(number):
             return cupy.asarray(array)

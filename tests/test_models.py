@@ -78,6 +78,12 @@ def test_a_deeper_network_begins_with_the_same_layers():
     assert not np.array_equal(deep[1].weight.data, deep[2].weight.data)
 
 
+def test_a_layer_draws_the_same_whatever_the_layers_before_it_draw():
+    narrow = linears(deep_mlp(3, 8, in_features=5, generator=mg.Generator(5)))
+    wide = linears(deep_mlp(3, 8, in_features=50, generator=mg.Generator(5)))
+    np.testing.assert_array_equal(narrow[1].weight.data, wide[1].weight.data)
+
+
 def test_without_a_generator_networks_differ_but_follow_manual_seed():
     def two() -> list[np.ndarray]:
         mg.manual_seed(3)

@@ -100,7 +100,7 @@ class Probe:
         self.every = every
         self._optimizer = optimizer
         self._handles: list[RemovableHandle] = []
-        self._on_z: list[RemovableHandle] = []
+        self._of_step: list[RemovableHandle] = []
         self._step = 0
         # What has arrived of the step under way. Of z and dL/dz, per call its rms and size.
         self._z: dict[str, list[tuple[float, int]]] = {}
@@ -120,9 +120,6 @@ class Probe:
         for name, linear in self._linears.items():
             see_forward = partial(self._see_forward, name)
             self._handles.append(linear.register_forward_hook(see_forward))
-            if linear.weight.requires_grad:
-                see_gradient = partial(self._see_weight_gradient, name)
-                self._handles.append(linear.weight.register_hook(see_gradient))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -145,19 +142,23 @@ class Probe:
             self._end_step()
         if self._optimizer is not None and not self._recording:
             return
+        weight = self._linears[name].weight
+        if self._recording and name not in self._z and weight.requires_grad:
+            # For this step only: in the many that are not recorded it would only cost time.
+            see_weight = partial(self._see_weight_gradient, name)
+            self._of_step.append(weight.register_hook(see_weight))
         # Without an optimizer, forwards and backwards are what counts the steps.
         self._z.setdefault(name, []).append((rms(z.data) if self._recording else 0.0, z.size))
-        self._on_z.append(z.register_hook(partial(self._see_gradient, name)))
+        self._of_step.append(z.register_hook(partial(self._see_gradient, name)))
 
     def _see_gradient(self, name: str, gradient: Tensor) -> None:
         value = rms(gradient.data) if self._recording else 0.0
         self._dz.setdefault(name, []).append((value, gradient.size))
 
     def _see_weight_gradient(self, name: str, gradient: Tensor) -> None:
-        if self._recording:
-            before = self._linears[name].weight.grad
-            total = gradient.data if before is None else before.data + gradient.data
-            self._dw[name] = rms(total)
+        before = self._linears[name].weight.grad
+        total = gradient.data if before is None else before.data + gradient.data
+        self._dw[name] = rms(total)
 
     def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._recording:
@@ -184,9 +185,9 @@ class Probe:
             }
             self.records.append(Record(self._step, found))
         self._step += 1
-        for handle in self._on_z:
+        for handle in self._of_step:
             handle.remove()
-        self._on_z.clear()
+        self._of_step.clear()
         for arrived in (self._z, self._dz, self._dw, self._update, self._weights):
             arrived.clear()
 

@@ -11,6 +11,8 @@ small tensor. So each operation gets a function of its own, as one would write i
         xp = a.device.xp
         try:
             data = forward(xp, a_, b_)
+        except MinigradError:
+            raise
         except Exception as error:
             raise explained(error, [a_, b_]) from error
         out = wrap(data, a.device)
@@ -30,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.errors import MinigradError
 from minigrad.tape import Node, mode
 from minigrad.tensor import Tensor, share_memory
 
@@ -45,6 +48,8 @@ def {name}({signature}):
     xp = device.xp
     try:
         data = forward(xp, {array_arguments}{passed})
+    except MinigradError:
+        raise
     except Exception as error:
         raise explained(error, [{array_arguments}]) from error
     if isinstance(data, generic):
@@ -81,8 +86,8 @@ def caller(
     """
     source = _source(spec, is_view)
     scope = {
-        "Node": Node, "Tensor": Tensor, "as_tensors": as_tensors, "explained": explained,
-        "forward": spec.forward, "generic": np.generic, "mode": mode, "new": object.__new__,
+        "MinigradError": MinigradError, "Node": Node, "Tensor": Tensor, "as_tensors": as_tensors,
+        "explained": explained, "forward": spec.forward, "generic": np.generic, "mode": mode, "new": object.__new__,
         "share_memory": share_memory, "spec": spec,
         **{f"default_{p}": value for p, value in spec.parameters.items()},
     }  # fmt: skip

@@ -60,7 +60,7 @@ _cholesky = op("cholesky", _cholesky_forward, x=_cholesky_rule)
 def cholesky(x: Any, *, upper: bool = False) -> Tensor:
     """The lower triangular L with L @ L.mT = x.
 
-    Derivative: I. Murray, "Differentiation of the Cholesky decomposition", 2016, eq. 10. The
+    Derivative: I. Murray, "Differentiation of the Cholesky decomposition", 2016, section 3. The
     gradient is symmetric, as `x` is.
 
     Arguments:
@@ -206,7 +206,8 @@ class EighResult(NamedTuple):
 def eigh(x: Any, UPLO: str = "L") -> EighResult:
     """The eigenvalues, ascending, and eigenvectors of symmetric matrices: x = V diag(w) V.mT.
 
-    Derivative: Giles 2008, 3.1. The gradient is symmetric, as `x` is. The sign of an eigenvector
+    Derivative: M. Giles, "Collected Matrix Derivative Results for Forward and Reverse Mode
+    Algorithmic Differentiation", 2008. The gradient is symmetric, as `x` is. The sign of a vector
     is arbitrary: a loss must not depend on it.
 
     Arguments:

@@ -71,7 +71,7 @@ _METHODS = {
     "median",
     indexing: "sort argsort topk gather scatter_add index_add take",
     shaping: "reshape ravel flatten transpose swapaxes moveaxis squeeze expand_dims broadcast_to "
-    "split repeat tile flip roll tril triu clone",
+    "split repeat tile flip roll tril triu clone astype",
     products: "matmul dot trace diagonal diag",
     norms: "norm",
     activations: "sigmoid relu softmax log_softmax",
@@ -98,16 +98,6 @@ setattr(Tensor, "T", property(lambda self: shaping.transpose(self)))  # noqa: B0
 setattr(Tensor, "mT", property(lambda self: shaping.swapaxes(self, -1, -2)))  # noqa: B010
 
 
-def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
-    """`x` in another dtype; the gradient comes back in the old one.
-
-    Raises:
-        DtypeError: from floating point to integers while a gradient is wanted.
-    """
-    wanted = backend.check_dtype(dtype)
-    return shaping.astype(x, dtype=wanted, copy=copy)
-
-
 def to(x: Tensor, target: Any) -> Tensor:
     """`x` on another device ("cpu", "cuda", "cuda:N") or in another dtype.
 
@@ -117,7 +107,7 @@ def to(x: Tensor, target: Any) -> Tensor:
     """
     if isinstance(target, str | backend.Device) and not _is_dtype_name(target):
         return creation.move(x, backend.device(target))
-    return astype(x, target, copy=False)
+    return shaping.astype(x, target, copy=False)
 
 
 def _is_dtype_name(target: Any) -> bool:
@@ -128,10 +118,9 @@ def _is_dtype_name(target: Any) -> bool:
     return True
 
 
-setattr(Tensor, "astype", astype)  # noqa: B010
 setattr(Tensor, "to", to)  # noqa: B010
 for _name, _dtype in {
     "float": np.float32, "double": np.float64, "half": np.float16, "long": np.int64,
     "int": np.int32, "bool": np.bool_,
 }.items():  # fmt: skip
-    setattr(Tensor, _name, lambda self, dtype=_dtype: astype(self, dtype, copy=False))
+    setattr(Tensor, _name, lambda self, dtype=_dtype: shaping.astype(self, dtype, copy=False))

@@ -14,6 +14,7 @@ from minigrad.errors import ShapeError
 from minigrad.ops.creation import as_tensor
 from minigrad.ops.elementwise import square
 from minigrad.ops.indexing import sort
+from minigrad.ops.piecewise import isnan, where
 from minigrad.ops.shaping import move_to_end
 from minigrad.ops.spelling import all_axes, one_axis, torch_names
 from minigrad.ops.table import op
@@ -303,5 +304,8 @@ def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
     if n == 0:
         raise ShapeError(f"median: shape {x.shape} holds nothing along axis {along}")
     middle = (slice(None),) * along + (slice((n - 1) // 2, n // 2 + 1),)
-    out = mean(sort(flat, along)[middle], along, keepdims=keepdims)
+    ordered = sort(flat, along)
+    out = mean(ordered[middle], along, keepdims=keepdims)
+    last = ordered[(slice(None),) * along + (slice(-1, None) if keepdims else -1,)]
+    out = where(isnan(last), last, out)  # NaNs are sorted to the end, where they would be lost
     return out.reshape((1,) * x.ndim) if axis is None and keepdims else out

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backend import check_dtype
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.creation import as_tensor
 from minigrad.ops.indexing import set_at
@@ -31,7 +32,7 @@ _transpose = op(
 _broadcast_to = op(
     "broadcast_to", lambda xp, x, *, shape: xp.broadcast_to(x, shape), x=lambda g: g, is_view=True
 )
-astype = op(
+_astype = op(
     "astype",
     lambda xp, x, *, dtype, copy: x.astype(dtype, copy=copy),
     x=lambda g: g,
@@ -53,6 +54,23 @@ def _cut(g: Any, needs: Sequence[bool], xs_shapes: Any, axis: int) -> list[Any]:
 _concatenate = op("concatenate", lambda xp, *xs, axis: xp.concatenate(xs, axis=axis), _cut)
 _tril = op("tril", lambda xp, x, *, k: xp.tril(x, k), x=lambda g, xp, k: xp.tril(g, k))
 _triu = op("triu", lambda xp, x, *, k: xp.triu(x, k), x=lambda g, xp, k: xp.triu(g, k))
+
+
+def astype(x: Any, dtype: Any, copy: bool = True) -> Tensor:
+    """`x` in another dtype; the gradient comes back in the old one. Integers carry none.
+
+    Arguments:
+        dtype: floating point, integer or bool.
+        copy: also copy where the dtype is the same.
+
+    Raises:
+        DtypeError: complex numbers, strings or objects.
+
+    >>> import minigrad as mg
+    >>> mg.astype(mg.tensor([1.7]), mg.int64)
+    tensor([1])
+    """
+    return _astype(as_tensor(x), dtype=check_dtype(dtype), copy=copy)
 
 
 def reshape(x: Any, *shape: Any) -> Tensor:

@@ -40,7 +40,7 @@ _inv = op("inv", _inv_forward, x=lambda g, out: -(transposed(out) @ g @ transpos
 def inv(x: Any) -> Tensor:
     """The inverse: inv(x) @ x is the identity. To solve equations, `solve` is better.
 
-    Its derivative is d(inv x) = -inv(x) dx inv(x) (Giles 2008, 2.2.3).
+    Its derivative is d(inv x) = -inv(x) dx inv(x) (Giles 2008).
 
     Arguments:
         x: shape (..., n, n), float32 or float64.
@@ -77,7 +77,7 @@ solve_matrix = op("solve", _solve_forward, _solve_rule)
 def solve(a: Any, b: Any) -> Tensor:
     """The x with a @ x = b.
 
-    Backward solves one more system, with the transpose of `a` (Giles 2008, 2.3.1).
+    Backward solves one more system, with the transpose of `a` (Giles 2008).
 
     Arguments:
         a: shape (..., n, n), float32 or float64.
@@ -171,7 +171,7 @@ def det(x: Any) -> Tensor:
     """The determinant. For large matrices, where it overflows, use `slogdet`.
 
     d(det)/dx are the cofactors, det(x) inv(x)^T for an invertible x (Jacobi's formula; Giles
-    2008, 2.2.4). They are computed from singular values and hold at singular matrices too, as
+    2008). They are computed from singular values and hold at singular matrices too, as
     does the second derivative; the third and on need an invertible x.
 
     Arguments:
@@ -218,7 +218,7 @@ _slogdet = op_with_parts("slogdet", lambda xp, x: xp.linalg.slogdet(x), 2, _slog
 def slogdet(x: Any) -> SlogdetResult:
     """The sign of the determinant and the logarithm of its absolute value.
 
-    d(log|det|)/dx = inv(x)^T (Giles 2008, 2.2.4); the sign has derivative 0.
+    d(log|det|)/dx = inv(x)^T (Giles 2008); the sign has derivative 0.
 
     Arguments:
         x: shape (..., n, n), float32 or float64.

@@ -174,6 +174,8 @@ def op_with_parts(
         arrays = [x._data for x in inputs]
         try:
             data = [device.xp.asarray(d) for d in forward(device.xp, *arrays, **params)]
+        except MinigradError:
+            raise
         except Exception as error:
             raise _explain(name, arrays, error, None) from error
         outs = tuple(wrap(d, device) for d in data)
@@ -243,10 +245,8 @@ def _explain(
     name: str, arrays: Sequence[Any], error: Exception, explain: Callable[..., str] | None
 ) -> Exception:
     """The error of the array library, told with the operation and the shapes."""
-    if isinstance(error, MinigradError) or not isinstance(
-        error, ValueError | TypeError | IndexError
-    ):
-        return error
+    if not isinstance(error, ValueError | TypeError | IndexError):
+        return type(error)(f"{name}: {error}")
     if explain is not None:
         return ShapeError(f"{name}: {explain(*arrays)}")
     shapes = ", ".join(

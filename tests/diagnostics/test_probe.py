@@ -217,6 +217,18 @@ def test_it_can_be_used_again_but_not_twice_at_once(model, x):
         probe.__enter__()
 
 
+def test_a_backward_after_the_block_leaves_no_trace_in_the_next(model, x):
+    probe = Probe(model)
+    with probe:
+        late = loss_of(model, x)
+    late.backward()
+    with probe:
+        loss_of(model, x).backward()
+    assert [record.layers["0"].dz_rms for record in probe.records] == [
+        None, pytest.approx(by_hand(model, x)["0"][1], rel=1e-12),
+    ]  # fmt: skip
+
+
 def test_a_bare_linear_is_named_by_its_class(x):
     layer = nn.Linear(4, 2, dtype=mg.float64)
     with Probe(layer) as probe:

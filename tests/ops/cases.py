@@ -365,8 +365,8 @@ SHAPING = [
         for name in ("tril", "triu") for k in (0, 1, -1)
     ],
     Case("clone", UNARY, numpy=lambda m, x: x.copy(), linear=True),
-    Case("astype", UNARY, lambda m, x: m.astype(x, dtype=np.dtype(np.float64), copy=True),
-         lambda m, x: x.copy(), lambda m, x: x.clone(), linear=True),
+    Case("astype", UNARY, lambda m, x: m.astype(x, np.float64), lambda m, x: x.copy(),
+         lambda m, x: x.clone(), linear=True),
 ]  # fmt: skip
 
 INDEXING = [

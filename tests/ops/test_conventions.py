@@ -190,6 +190,14 @@ def test_logsumexp_at_infinity():
     assert mg.logsumexp(mg.zeros(0)).item() == low
 
 
+def test_nan_is_not_lost_in_an_order():
+    nan, x = np.nan, np.array([[1.0, np.nan, 3.0], [1.0, 2.0, 3.0]])
+    for name in ("median", "max", "min", "sort"):
+        ours = getattr(mg, name)(mg.tensor(x), axis=1)
+        np.testing.assert_array_equal(ours.data, getattr(np, name)(x, axis=1))
+    assert np.isnan(mg.median(mg.tensor([nan, 1.0]), keepdims=True).data)
+
+
 def test_sinc_is_smooth_at_0():
     # sin(u)/u = 1 - u^2/6 + u^4/120 - ..., u = pi x
     assert slopes(mg.sinc, [0]) == [[0]]

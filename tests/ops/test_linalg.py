@@ -175,6 +175,12 @@ def test_det_at_singular_matrices(x, rng):
     np.testing.assert_allclose(gradient(slope, x), expected, rtol=1e-7, atol=1e-7)
 
 
+def test_det_of_small_singular_matrices():
+    """A singular value counts as 0 by what it is beside the largest one, not by its size."""
+    x = SINGULAR["rank 2 of 3"]
+    np.testing.assert_allclose(gradient(mg.linalg.det, 1e-20 * x) / 1e-40, cofactors(x), rtol=1e-9)
+
+
 def test_third_derivative_of_det(rng):
     """Of a 3 x 3 matrix it does not depend on the matrix: along d it is 6 det(d)."""
     x, d = rng.normal(size=(2, 3, 3))
@@ -408,6 +414,12 @@ def test_norm_of_all_elements(shape, rng):
     assert_close(mg.tensor(x).norm().data, np.linalg.norm(x))
 
 
+def test_norm_takes_pytorchs_names(rng):
+    x = rng.normal(size=(2, 3))
+    expected = np.linalg.norm(x, axis=1, keepdims=True)
+    assert_close(mg.linalg.norm(x, dim=1, keepdim=True).data, expected)
+
+
 @pytest.mark.parametrize("ord", VECTOR_ORDERS)
 def test_the_gradient_of_a_vector_norm_at_0_is_0(ord):
     x = mg.tensor(np.zeros(3), requires_grad=True)
@@ -420,6 +432,16 @@ def test_the_gradient_of_a_vector_norm_at_0_is_0(ord):
 @pytest.mark.parametrize("ord", MATRIX_ORDERS)
 def test_the_gradient_of_a_matrix_norm_at_0_is_0(ord):
     assert not gradient(lambda x: mg.linalg.norm(x, ord), np.zeros((2, 3))).any()
+
+
+@pytest.mark.parametrize(("ord", "curvature"), [(2, 1 / 3), (4, 0), (3, 0)])
+def test_the_second_derivative_where_an_element_is_0(ord, curvature):
+    """d2/dx2 (x^2 + 9)^(1/2) = 1/3 at x = 0; of higher norms it is 0."""
+
+    def slope(x):
+        return mg.grad(mg.linalg.norm(x, ord), x, create_graph=True)[0][0]
+
+    np.testing.assert_allclose(gradient(slope, np.array([0.0, 3.0])), [curvature, 0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("ord", [3, 1.5, 0.5])
