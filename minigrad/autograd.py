@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+
 from minigrad.backend import device_of
 from minigrad.errors import GraphError, ShapeError
 from minigrad.tape import Node, Watch, last_write, mode
@@ -109,7 +111,10 @@ def grad(
                 f"grad: no output depends on input {i} (shape {node.shape}); "
                 "pass allow_unused=True to get None for it"
             )
-    return tuple(None if found[node] is None else _as_tensor(found[node]) for node in wanted)
+    given: set[int] = {id(seed._data) for seed in seeds if seed is not None}
+    return tuple(
+        None if found[node] is None else _as_tensor(_own(found[node], given)) for node in wanted
+    )
 
 
 def _seed(asked: str, output: Tensor, gradient: Any, create_graph: bool) -> Gradient:
@@ -283,7 +288,7 @@ def _run_hooks(
 ) -> Gradient:
     for hook in list(watch.hooks.values()):
         given.add(id(g))
-        replaced = hook(_as_tensor(g))
+        replaced = hook(g if create_graph else _read_only(g))
         if replaced is None:
             continue
         if not isinstance(replaced, Tensor) or replaced.shape != node.shape:
@@ -298,6 +303,15 @@ def _run_hooks(
     return g
 
 
+def _read_only(g: Gradient) -> Tensor:
+    """For a hook: other gradients may share this memory, so a write to it must fail."""
+    tensor = _as_tensor(g)
+    if isinstance(tensor._data, np.ndarray):
+        tensor._data = tensor._data.view()
+        tensor._data.flags.writeable = False
+    return tensor
+
+
 def _deposit(tensor: Tensor | None, g: Gradient, given: set[int]) -> None:
     """Add `g` to the `.grad` of a tensor that may be gone, and that must own that memory."""
     if tensor is None:
@@ -310,11 +324,15 @@ def _deposit(tensor: Tensor | None, g: Gradient, given: set[int]) -> None:
     elif before is not None:
         tensor._grad = before + wrap(g, tensor.device)
     else:
-        # A rule may pass one array on to several places, or a view of it.
-        if g.base is not None or id(g) in given:
-            g = g.copy()
-        given.add(id(g))
-        tensor._grad = _as_tensor(g)
+        tensor._grad = _as_tensor(_own(g, given))
+
+
+def _own(g: Gradient, given: set[int]) -> Gradient:
+    """`g` in memory that nobody else was given: a rule may pass one array on to several places."""
+    if not isinstance(g, Tensor) and (g.base is not None or id(g) in given):
+        g = g.copy()
+    given.add(id(g))
+    return g
 
 
 def _as_tensor(g: Gradient) -> Tensor:

@@ -13,16 +13,26 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.errors import DtypeError, GraphError, ShapeError
+from minigrad.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from minigrad.ops import indexing
 from minigrad.tape import Node, mode
 from minigrad.tensor import Tensor, wrap
 
 
 def _check_writable(name: str, t: Tensor) -> None:
+    if isinstance(t._data, np.ndarray) and not t._data.flags.writeable:
+        raise ArgumentError(
+            f"{name}: this tensor (shape {t.shape}) only shows the memory of another, several "
+            "elements of it in one place, and cannot be written to; write to a clone()"
+        )
     if not mode.enabled:
         return
     root = t if t._base is None else t._base
+    if root._version is not t._version:
+        raise GraphError(
+            f"{name}: this tensor is a view (shape {t.shape}) of one that was given other data "
+            "since; write to a clone()"
+        )
     if root.requires_grad and root.is_leaf:
         what = "this tensor" if root is t else "a view of a tensor that"
         raise GraphError(

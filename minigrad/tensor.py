@@ -84,11 +84,15 @@ class Tensor:
                 f"data: a tensor that requires a gradient cannot hold {value.dtype}; "
                 "use a floating-point array"
             )
-        if self._node is not None and self.is_leaf and value.dtype != self._data.dtype:
-            self._grad = None
+        if value is self._data:  # `t.data -= step` has written into it
+            self.mark_written()
+            return
+        # Other memory: what was kept of the old stays as it is, and views go on showing that.
         self._data = value
-        self.mark_written()
+        self._version, self._base = [0], None
         if self._node is not None and self.is_leaf:
+            if (value.shape, value.dtype) != (self._node.shape, self._node.dtype):
+                self._grad = None
             self._node.shape, self._node.dtype = value.shape, value.dtype
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import DtypeError, GraphError, ShapeError
+from minigrad.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from minigrad.ops.table import op
 
 
@@ -163,6 +163,14 @@ def test_grad_of_an_inner_tensor_and_of_several_outputs():
     gy, gx = mg.grad([z.sum(), w.sum()], [y, x])
     assert (gy.tolist(), gx.tolist()) == ([4], [17])
     assert x.grad is None and y.grad is None
+
+
+def test_what_grad_returns_shares_no_memory():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    seed = mg.ones(2, dtype=mg.float64)
+    gx, gy = mg.grad(x + y, [x, y], seed)
+    gx += 1
+    assert gy.tolist() == [1, 1] and seed.tolist() == [1, 1]
 
 
 def test_grad_stops_at_what_was_asked():
@@ -338,6 +346,13 @@ def test_a_hook_that_returns_nonsense_is_told_so():
     with pytest.raises(ShapeError, match=r"hook: must return None or a Tensor of shape \(1,\)"):
         (x * 2).sum().backward()
     assert x.grad is None
+
+
+def test_a_hook_cannot_change_other_gradients_by_writing():
+    x, y = leaf(2.0), leaf(3.0)
+    x.register_hook(lambda g: g.mul_(10))  # the array is also the gradient of y
+    with pytest.raises(ArgumentError, match=r"cannot be written to; write to a clone\(\)"):
+        (x + y).sum().backward()
 
 
 def test_hooks_are_part_of_the_graph_under_create_graph():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import DtypeError, GraphError, ShapeError
+from minigrad.errors import ArgumentError, DtypeError, GraphError, ShapeError
 
 
 def leaf(*values):
@@ -140,6 +140,24 @@ def test_fill_zero_copy():
     z.copy_(x)
     z.sum().backward()
     assert x.grad.tolist() == [2, 2]
+
+
+def test_a_broadcast_view_refuses():
+    with pytest.raises(ArgumentError, match="several elements of it in one place"):
+        mg.ones(3).broadcast_to(2, 3).zero_()
+
+
+def test_new_data_leaves_what_was_computed_from_the_old_intact():
+    x, w = leaf(2.0), leaf(3.0)
+    out = (x * w).sum()
+    w.data = np.array([100.0])
+    out.backward()
+    assert x.grad.tolist() == [3]
+    y = x * 1
+    view = y[:1]
+    y.data = np.array([5.0])
+    with pytest.raises(GraphError, match=r"a view .* of one that was given other data"):
+        view += 1
 
 
 VIEWS = [

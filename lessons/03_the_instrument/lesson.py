@@ -31,13 +31,15 @@
 # | $n$ | width: number of units in a layer, here 128 | `WIDTH` |
 # | $W_l$ | weights of layer $l$, shape (units out, units in) | `W[l]` |
 # | $z_l$ | what layer $l$ computes before the activation | `z[l]` |
-# | $\varphi$, $\varphi'$ | the activation function (sigmoid, tanh, ReLU) and its slope | `phi`, `slope` |
+# | $\varphi$, $\varphi'$ | the activation (sigmoid, tanh, ReLU) and its slope | `phi`, `slope` |
 # | $a_l = \varphi(z_l)$ | what layer $l$ passes on; $a_0 = x$ is the input | `a[l]` |
 # | $L$ | the loss, one number | `loss` |
 # | $\partial L/\partial z_l$ | gradient at the output of layer $l$, shape of $z_l$ | `dz[l]` |
 # | $\partial L/\partial W_l$ | gradient of the weights, shape of $W_l$ | `dW[l]` |
 
 # %%
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -116,7 +118,7 @@ def draw_weights(seed):
     generator = mg.Generator(seed)
     sizes = [x.shape[1]] + [WIDTH] * (DEPTH - 1) + [len(digits.classes)]
     W = [None]
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         bound = 1 / np.sqrt(n_in)
         W.append(generator.uniform((n_out, n_in), -bound, bound))
     return W
@@ -138,13 +140,17 @@ print("scores of the first image:", z[DEPTH][0].round(9))
 # %% [markdown]
 # All ten scores are practically zero. Keep that in mind.
 #
-# Now backward. For softmax with cross-entropy the gradient at the scores is
-# (probability − 1 where the right answer is, probability elsewhere), divided by the batch size
-# because $L$ is a mean. From there the chain rule walks towards the input, two products a layer:
+# Now backward. At the scores, softmax with cross-entropy has a simple gradient: probability − 1
+# for the right digit, probability for the others, all divided by the batch size because $L$ is a
+# mean. From there the chain rule walks towards the input, two products a layer:
 #
-# $$\frac{\partial L}{\partial W_l} = \sum_{\text{images}} \frac{\partial L}{\partial z_l}\, a_{l-1}^\top
+# $$\frac{\partial L}{\partial W_l}
+# = \sum_{\text{images}} \frac{\partial L}{\partial z_l}\, a_{l-1}^\top
 # \qquad\text{and}\qquad
-# \frac{\partial L}{\partial z_{l-1}} = \left(W_l^\top \frac{\partial L}{\partial z_l}\right) \cdot \varphi'(z_{l-1})$$
+# \frac{\partial L}{\partial z_{l-1}}
+# = \left(W_l^\top \frac{\partial L}{\partial z_l}\right) \cdot \varphi'(z_{l-1})$$
+#
+# (the dot multiplies entry by entry).
 
 
 # %%
@@ -214,8 +220,8 @@ for l in (1, 2, 3, 5, 10, 15, 20, 25, 29, 30):
 # - And **dL/dW hardly changes** from layer 1 to layer 29.
 #
 # If you had looked at the weight gradients only, which is what most people plot, you would have
-# said: no decay here, all layers get the same. The column to its left has fallen by a
-# factor of a million. Both are true. Section 6 explains why.
+# said: no decay here, all layers get the same. Meanwhile the column to its left falls by a factor
+# of several million. Both are true. Section 6 explains why.
 #
 # ## 4 · The same by `Probe`
 #
@@ -286,8 +292,8 @@ print("tanh:", measured["tanh"].shape, "= (seeds, series, layers)")
 z_rms, dz_rms, dw_rms = measured["tanh"].mean(axis=0)
 print("tanh, mean over the seeds")
 for l in (1, 2, 3, 4, 5, 15, 28):
-    print(f"  layer {l:>2}: rms z = {z_rms[l - 1]:.1e}, "
-          f"dL/dz at layer {l} / dL/dz at layer {l + 1} = {dz_rms[l - 1] / dz_rms[l]:.3f}")  # fmt: skip
+    ratio = dz_rms[l - 1] / dz_rms[l]
+    print(f"  layer {l:>2}: rms z {z_rms[l - 1]:.1e}; dL/dz here / one layer up: {ratio:.3f}")
 
 # %%
 FIRST, LAST = 5, 29
@@ -315,7 +321,9 @@ for activation, series in measured.items():
     cells = [f"{f.mean():.3f} [{f.min():.3f}, {f.max():.3f}]" for f in factors[activation]]
     print(f"{activation:<10}" + "".join(f"{cell:<26}" for cell in cells))
 
-print(f"\nyour guesses for tanh: dL/dz {guess_dz_factor}, dL/dW {guess_dw_factor}")
+tanh_dw_change = measured["tanh"][:, 2, FIRST - 1] / measured["tanh"][:, 2, LAST - 1]
+print("\ntanh, dL/dW of layer 5 / dL/dW of layer 29, per seed:", tanh_dw_change.round(2))
+print(f"your guesses for tanh: dL/dz {guess_dz_factor}, dL/dW {guess_dw_factor}")
 
 # %% [markdown]
 # ### The decay plot
@@ -327,10 +335,10 @@ print(f"\nyour guesses for tanh: dL/dz {guess_dz_factor}, dL/dW {guess_dw_factor
 
 # %%
 PREDICTED = {
-    "sigmoid": np.sqrt(theory.chi(theory.fixed_point(1 / 3, activation="sigmoid"), 1 / 3, "sigmoid")),
+    "sigmoid": np.sqrt(theory.chi(theory.fixed_point(1 / 3, 0, "sigmoid"), 1 / 3, "sigmoid")),
     "tanh": np.sqrt(1 / 3),
     "relu": np.sqrt(1 / 6),
-}  # fmt: skip
+}
 COLOURS = {"sigmoid": "#0072B2", "tanh": "#E69F00", "relu": "#009E73"}
 
 
@@ -347,8 +355,9 @@ for ax, (activation, series) in zip(axes, measured.items(), strict=True):
     draw_series(ax, series[:, 1], "-", colour, "dL/dz")
     draw_series(ax, series[:, 2], "--", colour, "dL/dW")
     hidden = np.arange(1, LAST + 1)
-    law = np.log10(series[:, 1, LAST - 1].mean()) + (LAST - hidden) * np.log10(PREDICTED[activation])
-    ax.plot(hidden, law, ":", color="black", lw=1.5, label=f"law: × {PREDICTED[activation]:.3f}")
+    law = series[:, 1, LAST - 1].mean() * PREDICTED[activation] ** (LAST - hidden)
+    name = f"law: × {PREDICTED[activation]:.3f} a layer"
+    ax.plot(hidden, np.log10(law), ":", color="black", lw=1.5, label=name)
     ax.set_title(activation)
     ax.set_xlabel("layer (1 = nearest the input)")
     ax.grid(alpha=0.25)
@@ -363,8 +372,9 @@ plt.show()
 # - **ReLU**: the same shape, and steeper.
 # - **sigmoid**: much steeper, and here dL/dW falls, too.
 #
-# The dashed band of tanh is wider than you might expect of "flat": a single network wanders by
-# 20 or 30 percent over 24 layers. Against the fall of dL/dz by almost a million, that is nothing.
+# "Flat" is meant for the mean. A single network wanders: over 24 layers its dL/dW may change by a
+# quarter (the numbers per seed are above the figure), ours of section 3 even by a half. Over the same
+# 24 layers dL/dz falls by a factor of half a million.
 
 # %% [markdown]
 # ## 6 · Why: the law
@@ -398,8 +408,8 @@ plt.show()
 #   $s^{\,\text{depth}-l}$.
 # - The signal has come up from the input to layer $l-1$: it is proportional to $s^{\,l-1}$.
 #
-# $$\mathrm{rms}\left(\frac{\partial L}{\partial W_l}\right) \;\propto\; s^{\,\text{depth}-l} \cdot s^{\,l-1}
-# = s^{\,\text{depth}-1}$$
+# $$\mathrm{rms}\left(\frac{\partial L}{\partial W_l}\right)
+# \;\propto\; s^{\,\text{depth}-l} \cdot s^{\,l-1} = s^{\,\text{depth}-1}$$
 #
 # The $l$ has gone. What a layer loses in message it wins in signal. Every layer gets the same
 # gradient, and it is the same *tiny* one. (Glorot & Bengio 2010, equation 14.)
@@ -414,10 +424,9 @@ plt.show()
 #   and 0 for the other: again 1/2. Together $\sqrt{\frac13\cdot\frac12} = 0.408$, both ways. So
 #   dL/dW is flat here, too.
 # - **Sigmoid** has a slope of at most 1/4, so the message loses a factor of at least
-#   $0.577/4 = 0.144$ a layer. But sigmoid(0) is not 0, it is 0.5: the signal
-#   does *not* die, it stays near 0.5. Nothing makes up for the lost message, and so dL/dW falls
-#   just as dL/dz does. `theory.chi`, which lesson 4 builds, averages the slope exactly and says
-#   0.141.
+#   $0.577/4 = 0.144$ a layer. But sigmoid(0) is not 0, it is 0.5: what a layer passes on does *not*
+#   die, it stays near 0.5. Nothing makes up for the lost message, and so dL/dW falls just as dL/dz
+#   does. `theory.chi`, which lesson 4 builds, averages the slope exactly and says 0.141.
 
 # %% [markdown]
 # ### Every single value
@@ -464,8 +473,26 @@ print(f"steps to change a weight by one percent, at this pace: {0.01 / typical:,
 print(f"the rule of thumb is missed by a factor of {1e-3 / typical:,.0f}")
 
 # %% [markdown]
-# Millions of steps for one percent. Raising the learning rate by that factor is no cure, either:
-# layer 30 has a normal gradient, and it would explode. Lesson 5 repairs the start instead.
+# Millions of steps for one percent. So why not raise the learning rate by that factor? **Guess**
+# what will happen, then run the cell.
+
+# %%
+model = deep_mlp(DEPTH, WIDTH, "tanh", bias=False, dtype=np.float64, generator=mg.Generator(0))
+for parameter, ours in zip(model.parameters(), W[1:], strict=True):
+    parameter.data[...] = ours
+optimizer = mg.optim.SGD(model.parameters(), lr=LEARNING_RATE * 1e-3 / typical)
+for step in range(21):
+    optimizer.zero_grad()
+    loss = mg.nn.functional.cross_entropy(model(mg.tensor(x)), mg.tensor(y))
+    if step % 2 == 0:
+        print(f"step {step:>2}: loss {loss.item():.5g}")
+    loss.backward()
+    optimizer.step()
+
+# %% [markdown]
+# First nothing, then a disaster. As soon as the weights have grown a little, the factor per layer
+# grows, the gradient grows with its 29th power, and a step that was about right a moment ago is far
+# too long. A learning rate cannot repair a bad start. Lesson 5 repairs the start itself.
 #
 # ## 8 · Change one thing: biases
 #
@@ -574,6 +601,7 @@ print(f"growth of dL/dz per layer towards the input: {growth.mean():.3f}")
 # (rows 3.1 and 3.9). The two usual norms of a vector $v$ are $\|v\|_1 = \sum_i|v_i|$ and
 # $\|v\|_2 = \sqrt{\sum_i v_i^2}$. Do they show the decay? We take the tanh network of section 3.
 
+
 # %%
 def l1(v):
     return np.sum(np.abs(v))
@@ -663,13 +691,14 @@ record(
 # **Exercise 1: your own instrument.** Write `layer_stats(model, x, y, lr)`. It takes a minigrad
 # model as `deep_mlp` makes it, runs one forward and one backward of the mean cross-entropy, and
 # returns a dict with the four series as lists: `z_rms`, `dz_rms`, `dw_rms`, `update_ratio` (for one
-# step of gradient descent with rate `lr`; compute $\Delta W$ without changing the model). No `Probe`!
-# What helps:
+# step of gradient descent with rate `lr`; compute $\Delta W$ without changing the model). `Probe` is
+# not allowed. What helps:
 #
 # - `[m for m in model.modules() if isinstance(m, mg.nn.Linear)]` are the linear layers, in order;
 # - `handle = layer.register_forward_hook(lambda module, args, out: ...)` calls you with the layer's
 #   output `out`, a Tensor, in every forward; `handle.remove()` takes the hook off again;
-# - `out.retain_grad()` keeps the gradient of a Tensor on the way: after `backward()` it is `out.grad`;
+# - `out.retain_grad()` keeps the gradient of a Tensor that is no parameter; after `backward()` it
+#   is `out.grad`;
 # - `t.data` is the NumPy array of a Tensor `t`.
 
 
@@ -708,8 +737,8 @@ print(check_layer_stats())
 # %% [markdown]
 # **Exercise 2: stop the decay.** Multiply all weights of $U(\pm1/\sqrt n)$ by one number, the
 # *gain*. For which gain does dL/dz of a network *without* activation (`"identity"`) neither shrink
-# nor grow? Derive it from section 6; do not try numbers. Then ask yourself what tanh will do at this
-# gain, and try `measure("tanh", 0, gain)`.
+# nor grow? Derive it from section 6; do not try numbers. Then ask yourself what tanh will do at
+# this gain, and try `measure("tanh", 0, gain)`.
 
 # %%
 gain = None  # your number
@@ -723,10 +752,11 @@ else:
     print(f"exercise 2: {verdict}: dL/dz is multiplied by {found:.3f} a layer")
 
 # %% [markdown]
-# **Exercise 3: when is nothing left?** float32, the usual number format, knows no normal number
-# below about $1.2\cdot10^{-38}$. In a sigmoid network dL/dz starts near $10^{-3}$ at the last layer
-# and is multiplied by 0.141 a layer. Through how many layers can the message travel before float32
-# loses it? Compute it. The check measures it in a network of 60 layers and grants you three layers.
+# **Exercise 3: when is nothing left?** float32, the usual number format, starts to lose digits
+# below about $1.2\cdot10^{-38}$, and soon after there is only 0. In a sigmoid network dL/dz starts near
+# $10^{-3}$ at the last layer and is multiplied by 0.141 a layer. Through how many layers can the
+# message travel until it gets there? Compute it. The check measures it in a network of 60 layers,
+# and a difference of three layers is fine.
 
 # %%
 layers_until_underflow = None  # your number
@@ -741,8 +771,8 @@ else:
     print(f"exercise 3: {verdict}: it gets lost {found} layers below the last")
 
 # %% [markdown]
-# **To think about** (no check): With biases (section 8) the signal at layer 29 is the same for every
-# image. How would you show that with the arrays of section 3, in three lines? And what does it
+# **To think about** (no check): With biases (section 8) the signal at layer 29 is the same for
+# every image. How would you show that with the arrays of section 3, in three lines? And what does it
 # mean for the best loss that the network can reach as long as its first layers stand still?
 #
 # ## Further reading

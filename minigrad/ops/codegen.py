@@ -87,8 +87,8 @@ def caller(
     source = _source(spec, is_view)
     scope = {
         "MinigradError": MinigradError, "Node": Node, "Tensor": Tensor, "as_tensors": as_tensors,
-        "explained": explained, "forward": spec.forward, "generic": np.generic, "mode": mode, "new": object.__new__,
-        "share_memory": share_memory, "spec": spec,
+        "explained": explained, "forward": spec.forward, "generic": np.generic, "mode": mode,
+        "new": object.__new__, "share_memory": share_memory, "spec": spec,
         **{f"default_{p}": value for p, value in spec.parameters.items()},
     }  # fmt: skip
     exec(source, scope)

@@ -258,5 +258,6 @@ def test_a_parameter_that_changed_its_shape_is_refused():
     w.grad = mg.ones(2)
     opt.step()
     w.data = np.ones(3, np.float32)
+    w.grad = mg.ones(3)
     with pytest.raises(ShapeError, match=r"changed its shape from \(2,\) to \(3,\)"):
         opt.step()
