@@ -321,6 +321,7 @@ def _deposit(tensor: Tensor | None, g: Gradient, given: set[int]) -> None:
         tensor._grad = g if before is None else before + g
     elif before is not None and before._node is None:
         before._data += g
+        before.mark_written()
     elif before is not None:
         tensor._grad = before + wrap(g, tensor.device)
     else:

@@ -164,9 +164,12 @@ def device(spec: str | Device) -> Device:
     raise ArgumentError(f"device: unknown {spec!r}; valid: 'cpu', 'cuda', 'cuda:N'")
 
 
+_HOST = (np.ndarray, np.generic)
+
+
 def device_of(array: Array) -> Device:
     """The device that an array lives on."""
-    if isinstance(array, np.ndarray | np.generic):
+    if isinstance(array, _HOST):
         return CPU
     return _cuda(array.device.id)
 

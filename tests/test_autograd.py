@@ -112,6 +112,15 @@ def test_backward_twice_accumulates_in_place():
     assert x.grad is first and x.grad.tolist() == [4, 8]
 
 
+def test_a_gradient_that_was_used_and_then_added_to_is_caught():
+    x, w = leaf(2.0), leaf(3.0)
+    (x * x).sum().backward()
+    used = (x.grad * w).sum()  # the gradient of w is x.grad
+    (x * x).sum().backward()
+    with pytest.raises(GraphError, match="changed in place"):
+        used.backward()
+
+
 def test_gradients_share_no_memory_with_each_other_or_with_the_seed():
     x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
     seed = mg.tensor(np.array([1.0, 1.0]))

@@ -57,7 +57,7 @@ plt.rcParams["figure.dpi"] = 110
 # %% [markdown]
 # ## 1 · The network, in one line
 #
-# $$z_l = W_l\, a_{l-1}, \qquad a_l = \varphi(z_l), \qquad a_0 = x$$
+# $$z_l = W_l a_{l-1}, \qquad a_l = \varphi(z_l), \qquad a_0 = x$$
 #
 # The last layer has 10 units, one per digit, and no activation; its $z$ are the scores that
 # softmax turns into probabilities. The loss $L$ is the mean cross-entropy over the batch. There
@@ -66,7 +66,7 @@ plt.rcParams["figure.dpi"] = 110
 #
 # Every weight is drawn from the uniform distribution
 #
-# $$W \sim U\left(-\tfrac{1}{\sqrt n},\ \tfrac{1}{\sqrt n}\right),$$
+# $$W \sim U\left(-\tfrac{1}{\sqrt n}, \tfrac{1}{\sqrt n}\right),$$
 #
 # where $n$ is the number of units that *enter* the layer. For years this was what everybody used.
 # It is still how PyTorch's `nn.Linear` starts.
@@ -101,7 +101,7 @@ for name, guess in (("dL/dz", guess_dz_factor), ("dL/dW", guess_dw_factor)):
 # shifted and scaled to mean 0 and variance 1. We compute in float64, so that rounding cannot
 # disturb what we want to see.
 #
-# One image is one *row* of `x`. So for a whole batch, $z_l = W_l\,a_{l-1}$ becomes
+# One image is one *row* of `x`. So for a whole batch, $z_l = W_l a_{l-1}$ becomes
 # `a[l-1] @ W[l].T`.
 
 # %%
@@ -145,7 +145,7 @@ print("scores of the first image:", z[DEPTH][0].round(9))
 # mean. From there the chain rule walks towards the input, two products a layer:
 #
 # $$\frac{\partial L}{\partial W_l}
-# = \sum_{\text{images}} \frac{\partial L}{\partial z_l}\, a_{l-1}^\top
+# = \sum_{\text{images}} \frac{\partial L}{\partial z_l}  a_{l-1}^\top
 # \qquad\text{and}\qquad
 # \frac{\partial L}{\partial z_{l-1}}
 # = \left(W_l^\top \frac{\partial L}{\partial z_l}\right) \cdot \varphi'(z_{l-1})$$
@@ -360,6 +360,7 @@ for ax, (activation, series) in zip(axes, measured.items(), strict=True):
     ax.plot(hidden, np.log10(law), ":", color="black", lw=1.5, label=name)
     ax.set_title(activation)
     ax.set_xlabel("layer (1 = nearest the input)")
+    ax.set_xticks([1, 5, 10, 15, 20, 25, 30])
     ax.grid(alpha=0.25)
     ax.legend(loc="lower right")
 axes[0].set_ylabel("log10 of the rms gradient")
@@ -373,8 +374,8 @@ plt.show()
 # - **sigmoid**: much steeper, and here dL/dW falls, too.
 #
 # "Flat" is meant for the mean. A single network wanders: over 24 layers its dL/dW may change by a
-# quarter (the numbers per seed are above the figure), ours of section 3 even by a half. Over the same
-# 24 layers dL/dz falls by a factor of half a million.
+# quarter (the numbers per seed are above the figure), ours of section 3 even by a half. Over the
+# same 24 layers dL/dz falls by a factor of half a million.
 
 # %% [markdown]
 # ## 6 · Why: the law
@@ -395,7 +396,7 @@ plt.show()
 # square by 1/3 and the rms by $1/\sqrt3 = 0.577$.
 #
 # Backward it is the same sum, over the $n$ units that the message comes from:
-# $\partial L/\partial a_j = \sum_i W_{ij}\,\partial L/\partial z_i$. Again $n$ terms, again 1/3.
+# $\partial L/\partial a_j = \sum_i W_{ij} \partial L/\partial z_i$. Again $n$ terms, again 1/3.
 # So $\partial L/\partial z$ shrinks by 0.577 a layer *in the other direction*. (Glorot & Bengio
 # 2010, equations 13 and 15.)
 #
@@ -405,11 +406,11 @@ plt.show()
 # $\partial L/\partial z_l$ times $a_{l-1}$. Write $s = 0.577$.
 #
 # - The message has come down from layer `depth` to layer $l$: it is proportional to
-#   $s^{\,\text{depth}-l}$.
-# - The signal has come up from the input to layer $l-1$: it is proportional to $s^{\,l-1}$.
+#   $s^{ \text{depth}-l}$.
+# - The signal has come up from the input to layer $l-1$: it is proportional to $s^{ l-1}$.
 #
 # $$\mathrm{rms}\left(\frac{\partial L}{\partial W_l}\right)
-# \;\propto\; s^{\,\text{depth}-l} \cdot s^{\,l-1} = s^{\,\text{depth}-1}$$
+# \propto s^{\text{depth}-l} \cdot s^{l-1} = s^{\text{depth}-1}$$
 #
 # The $l$ has gone. What a layer loses in message it wins in signal. Every layer gets the same
 # gradient, and it is the same *tiny* one. (Glorot & Bengio 2010, equation 14.)
@@ -535,7 +536,7 @@ print(f"\npredicted floor {floor:.4f}, measured over layers 15 to 29 "
 # Each bias adds its own variance, $\frac{1}{3n}$, in every layer. So the mean square of $z$ no
 # longer falls to zero. It falls until loss and supply balance:
 #
-# $$\overline{z^2} = \tfrac13\,\overline{z^2} + \tfrac{1}{3n} \quad\Rightarrow\quad
+# $$\overline{z^2} = \tfrac13 \overline{z^2} + \tfrac{1}{3n} \quad\Rightarrow\quad
 # \overline{z^2} = \tfrac{1}{2n}, \qquad \mathrm{rms}(z) = \tfrac{1}{\sqrt{2n}} = 0.0625$$
 #
 # (the exact slope of tanh makes it 0.0624). Once the signal stands still it cannot make up for the
@@ -573,6 +574,7 @@ for ax, (title, (series, colour)) in zip(axes, cases.items(), strict=True):
     draw_series(ax, series[:, 2], "--", colour, "dL/dW")
     ax.set_title(title)
     ax.set_xlabel("layer (1 = nearest the input)")
+    ax.set_xticks([1, 5, 10, 15, 20, 25, 30])
     ax.grid(alpha=0.25)
     ax.legend()
 axes[0].set_ylabel("log10 of the rms")
@@ -598,8 +600,8 @@ print(f"growth of dL/dz per layer towards the input: {growth.mean():.3f}")
 #
 # ### "Norms help to explain and to see what happens"
 #
-# (rows 3.1 and 3.9). The two usual norms of a vector $v$ are $\|v\|_1 = \sum_i|v_i|$ and
-# $\|v\|_2 = \sqrt{\sum_i v_i^2}$. Do they show the decay? We take the tanh network of section 3.
+# (rows 3.1 and 3.9). The two usual norms of a vector $v$ are $\lVert v\rVert_1 = \sum_i|v_i|$
+# and $\lVert v\rVert_2 = \sqrt{\sum_i v_i^2}$. Do they show the decay? We take the tanh network of section 3.
 
 
 # %%
@@ -691,8 +693,8 @@ record(
 # **Exercise 1: your own instrument.** Write `layer_stats(model, x, y, lr)`. It takes a minigrad
 # model as `deep_mlp` makes it, runs one forward and one backward of the mean cross-entropy, and
 # returns a dict with the four series as lists: `z_rms`, `dz_rms`, `dw_rms`, `update_ratio` (for one
-# step of gradient descent with rate `lr`; compute $\Delta W$ without changing the model). `Probe` is
-# not allowed. What helps:
+# step of gradient descent with rate `lr`; compute $\Delta W$ without changing the model). `Probe`
+# is not allowed. What helps:
 #
 # - `[m for m in model.modules() if isinstance(m, mg.nn.Linear)]` are the linear layers, in order;
 # - `handle = layer.register_forward_hook(lambda module, args, out: ...)` calls you with the layer's
@@ -753,8 +755,8 @@ else:
 
 # %% [markdown]
 # **Exercise 3: when is nothing left?** float32, the usual number format, starts to lose digits
-# below about $1.2\cdot10^{-38}$, and soon after there is only 0. In a sigmoid network dL/dz starts near
-# $10^{-3}$ at the last layer and is multiplied by 0.141 a layer. Through how many layers can the
+# below about $1.2\cdot10^{-38}$, and soon after there is only 0. In a sigmoid network dL/dz starts
+# near $10^{-3}$ at the last layer and is multiplied by 0.141 a layer. Through how many layers can the
 # message travel until it gets there? Compute it. The check measures it in a network of 60 layers,
 # and a difference of three layers is fine.
 
@@ -772,8 +774,8 @@ else:
 
 # %% [markdown]
 # **To think about** (no check): With biases (section 8) the signal at layer 29 is the same for
-# every image. How would you show that with the arrays of section 3, in three lines? And what does it
-# mean for the best loss that the network can reach as long as its first layers stand still?
+# every image. How would you show that with the arrays of section 3, in three lines? And what does
+# it mean for the best loss that the network can reach as long as its first layers stand still?
 #
 # ## Further reading
 #
