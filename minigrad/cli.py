@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import minigrad
+from minigrad.course import copy_lessons, open_jupyterlab
 from minigrad.diagnostics import DecayConfig, measure_decay, plots
 from minigrad.diagnostics.decay import DTYPES, check_config
 from minigrad.diagnostics.inputs import NAMES, load_inputs
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _declare_decay(commands)
+    _declare_lessons(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         parser.exit(2, f"{options.command}: unknown {' '.join(unknown)}; see "
@@ -146,6 +148,33 @@ def _draw(results: Any, path: Path) -> None:
 
     matplotlib.use("Agg")  # a terminal may have no screen
     plots.decay_panels(results).savefig(path, dpi=150)
+
+
+# -- minigrad lessons ------------------------------------------------------------------------
+
+
+def _declare_lessons(commands: Any) -> None:
+    parser = commands.add_parser(
+        "lessons",
+        help="copy the lessons' notebooks to a folder of yours and open JupyterLab there",
+        description="Copy the notebooks of the lessons, without their outputs, to a folder of "
+        "yours and open JupyterLab there. Never overwrites a notebook that you edited; run it "
+        "again after an update to get what is new.",
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default="minigrad-lessons", metavar="DIR",
+        help="where to (default: minigrad-lessons)",
+    )  # fmt: skip
+    parser.add_argument("--no-open", action="store_true", help="copy only")
+    parser.set_defaults(run=_run_lessons, command=parser.prog)
+
+
+def _run_lessons(options: argparse.Namespace) -> None:
+    for line in copy_lessons(options.folder):
+        print(line)
+    print(f"lessons: {options.folder.resolve()}", flush=True)
+    if not options.no_open:
+        open_jupyterlab(options.folder)
 
 
 # -- reading values --------------------------------------------------------------------------

@@ -68,7 +68,7 @@ plt.rcParams["figure.dpi"] = 110
 #
 # $$W \sim U\left(-\tfrac{1}{\sqrt n}, \tfrac{1}{\sqrt n}\right),$$
 #
-# where $n$ is the number of units that *enter* the layer. For years this was what everybody used.
+# where $n$ is the number of units that *enter* the layer. For years this was the usual choice.
 # It is still how PyTorch's `nn.Linear` starts.
 
 # %% [markdown]
@@ -406,8 +406,8 @@ plt.show()
 # $\partial L/\partial z_l$ times $a_{l-1}$. Write $s = 0.577$.
 #
 # - The message has come down from layer `depth` to layer $l$: it is proportional to
-#   $s^{ \text{depth}-l}$.
-# - The signal has come up from the input to layer $l-1$: it is proportional to $s^{ l-1}$.
+#   $s^{\text{depth}-l}$.
+# - The signal has come up from the input to layer $l-1$: it is proportional to $s^{l-1}$.
 #
 # $$\mathrm{rms}\left(\frac{\partial L}{\partial W_l}\right)
 # \propto s^{\text{depth}-l} \cdot s^{l-1} = s^{\text{depth}-1}$$
@@ -424,7 +424,7 @@ plt.show()
 #   $\overline{a^2} = \frac12\overline{z^2}$. Going back, the slope is 1 for one half of the units
 #   and 0 for the other: again 1/2. Together $\sqrt{\frac13\cdot\frac12} = 0.408$, both ways. So
 #   dL/dW is flat here, too.
-# - **Sigmoid** has a slope of at most 1/4, so the message loses a factor of at least
+# - **Sigmoid** has a slope of at most 1/4, so the message is multiplied by at most
 #   $0.577/4 = 0.144$ a layer. But sigmoid(0) is not 0, it is 0.5: what a layer passes on does *not*
 #   die, it stays near 0.5. Nothing makes up for the lost message, and so dL/dW falls just as dL/dz
 #   does. `theory.chi`, which lesson 4 builds, averages the slope exactly and says 0.141.
@@ -555,9 +555,9 @@ print(f"\npredicted floor {floor:.4f}, measured over layers 15 to 29 "
 #
 # ### "Gradients explode in the deeper layers and vanish in the shallower ones"
 #
-# (row 4.1 of the course's list). For vanishing we have the tanh network. For exploding we take the
-# ReLU network and make all weights 3.5 times larger. By section 6 the message should then be
-# multiplied by $3.5 \cdot 0.408 = 1.43$ a layer, more than 1.
+# (row 4.1 of the list in the course's syllabus). For vanishing we have the tanh network. For
+# exploding we take the ReLU network and make all weights 3.5 times larger. By section 6 the message
+# should then be multiplied by $3.5 \cdot 0.408 = 1.43$ a layer, more than 1.
 
 # %%
 GAIN = 3.5
@@ -601,7 +601,8 @@ print(f"growth of dL/dz per layer towards the input: {growth.mean():.3f}")
 # ### "Norms help to explain and to see what happens"
 #
 # (rows 3.1 and 3.9). The two usual norms of a vector $v$ are $\lVert v\rVert_1 = \sum_i|v_i|$
-# and $\lVert v\rVert_2 = \sqrt{\sum_i v_i^2}$. Do they show the decay? We take the tanh network of section 3.
+# and $\lVert v\rVert_2 = \sqrt{\sum_i v_i^2}$. Do they show the decay? We
+# take the tanh network of section 3.
 
 
 # %%
@@ -756,9 +757,9 @@ else:
 # %% [markdown]
 # **Exercise 3: when is nothing left?** float32, the usual number format, starts to lose digits
 # below about $1.2\cdot10^{-38}$, and soon after there is only 0. In a sigmoid network dL/dz starts
-# near $10^{-3}$ at the last layer and is multiplied by 0.141 a layer. Through how many layers can the
-# message travel until it gets there? Compute it. The check measures it in a network of 60 layers,
-# and a difference of three layers is fine.
+# near $10^{-3}$ at the last layer and is multiplied by 0.141 a layer. Through how many layers can
+# the message travel until it gets there? Compute it. The check measures it in a network of 60
+# layers, and a difference of three layers is fine.
 
 # %%
 layers_until_underflow = None  # your number

@@ -2,5 +2,6 @@
 
 from minigrad.course.claims import Claim, record
 from minigrad.course.copies import copy_lessons, lessons_folder
+from minigrad.course.lab import open_jupyterlab
 
-__all__ = ["Claim", "copy_lessons", "lessons_folder", "record"]
+__all__ = ["Claim", "copy_lessons", "lessons_folder", "open_jupyterlab", "record"]

@@ -44,7 +44,7 @@ def build(folder: Path) -> Path:
 
     notebook = from_source(folder)
     execute(notebook, folder)
-    _remove_chance(notebook)
+    remove_chance(notebook)
     path = folder / NOTEBOOK
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
     return path
@@ -92,14 +92,14 @@ def execute(notebook: Any, folder: Path) -> None:
     client.execute(env=one_thread(os.environ))
 
 
-def _remove_chance(notebook: Any) -> None:
+def remove_chance(notebook: Any) -> None:
     """Take out what another run of the same cells would have otherwise."""
     notebook.metadata = METADATA  # the kernel has added its version
     for cell in notebook.cells:
         outputs: list[Any] = []
         for output in cell.get("outputs", []):
             # What one cell prints arrives in pieces, cut where the clock cut them.
-            last = outputs[-1] if outputs else {}
+            last: Any = outputs[-1] if outputs else {}
             if output.output_type == "stream" and output.name == last.get("name"):
                 last.text += output.text
             else:

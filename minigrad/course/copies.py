@@ -32,7 +32,7 @@ def lessons_folder() -> Path:
         if next(folder.glob(f"*/{NOTEBOOK}"), None) is not None:
             return folder
     raise ArgumentError(
-        f"lessons: no notebooks in {package / '_lessons'} or {package.parent / 'lessons'}; "
+        f"no lessons in {package / '_lessons'} or {package.parent / 'lessons'}; "
         "install minigrad again"
     )
 
@@ -60,10 +60,12 @@ def copy_lessons(target: Path, source: Path | None = None) -> list[str]:
     """
     source = lessons_folder() if source is None else source
     if target.exists() and not target.is_dir():
-        raise ArgumentError(f"lessons: {str(target)!r} is a file; name a folder")
+        raise ArgumentError(
+            f"cannot copy the lessons to {str(target)!r}, which is a file; name a folder"
+        )
     if target.resolve() == source.resolve():
         raise ArgumentError(
-            f"lessons: {str(target)!r} is where the lessons come from; name another folder"
+            f"cannot copy the lessons to {str(target)!r}, where they come from; name another folder"
         )
     target.mkdir(parents=True, exist_ok=True)
     memory = _read_memory(target / MEMORY)

@@ -1,0 +1,125 @@
+"""Lesson 3: the checks of its exercises accept right answers and reject known wrong ones."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+SOURCE = Path(mg.__file__).resolve().parent.parent / "lessons/03_the_instrument/lesson.py"
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    """The names that the lesson defines, after it ran with the learner's answers left open."""
+    names = {"__name__": "lesson"}
+    with (
+        mpl.rc_context(),
+        contextlib.chdir(tmp_path_factory.mktemp("lesson")),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(plt, "show", lambda: plt.close("all"))
+        exec(compile(SOURCE.read_text("utf-8"), str(SOURCE), "exec"), names)
+    return names
+
+
+def check(lesson, answer):
+    lesson["layer_stats"] = answer
+    return lesson["check_layer_stats"]()
+
+
+def rms(v):
+    return float(np.sqrt(np.mean(v**2)))
+
+
+def layer_stats(model, x, y, lr):
+    outputs = []
+
+    def keep(module, args, out):
+        out.retain_grad()
+        outputs.append(out)
+
+    linears = [m for m in model.modules() if isinstance(m, mg.nn.Linear)]
+    handles = [linear.register_forward_hook(keep) for linear in linears]
+    mg.nn.functional.cross_entropy(model(x), y).backward()
+    for handle in handles:
+        handle.remove()
+    gradients = [linear.weight.grad.data for linear in linears]
+    weights = [linear.weight.data for linear in linears]
+    return {
+        "z_rms": [rms(out.data) for out in outputs],
+        "dz_rms": [rms(out.grad.data) for out in outputs],
+        "dw_rms": [rms(g) for g in gradients],
+        "update_ratio": [lr * rms(g) / rms(w) for g, w in zip(gradients, weights, strict=True)],
+    }
+
+
+def spoiled(**changes):
+    """The right answer with a series passed through a function."""
+
+    def wrong(*args, **kwargs):
+        found = layer_stats(*args, **kwargs)
+        return {k: changes[k](v) if k in changes else v for k, v in found.items()}
+
+    return wrong
+
+
+def steps_the_model(model, x, y, lr):
+    found = layer_stats(model, x, y, lr)
+    mg.optim.SGD(model.parameters(), lr=lr).step()
+    return found
+
+
+def test_exercise_1_is_open_at_first(lesson):
+    assert check(lesson, lambda model, x, y, lr: None) == "exercise 1: not written yet"
+
+
+def test_exercise_1_accepts_the_right_answer(lesson):
+    assert check(lesson, layer_stats).startswith("exercise 1: correct")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (spoiled(z_rms=lambda v: v[::-1]), "z_rms of layer"),
+        (spoiled(dz_rms=lambda v: [256 * g for g in v]), "dz_rms of layer"),  # the sum's gradient
+        (spoiled(dw_rms=lambda v: [g**2 for g in v]), "dw_rms of layer"),  # the root forgotten
+        (spoiled(update_ratio=lambda v: [r / 0.05 for r in v]), "update_ratio of layer"),
+        (spoiled(dz_rms=lambda v: v[:-1]), "dz_rms should hold 8 numbers, has 7"),
+        (spoiled(z_rms=lambda v: [float("nan")] * len(v)), "z_rms of layer"),
+        (lambda model, x, y, lr: {}, "z_rms should hold 8 numbers, has 0"),
+        (steps_the_model, "changed the weights"),
+    ],
+)
+def test_exercise_1_rejects_a_wrong_answer(lesson, wrong, why):
+    said = check(lesson, wrong)
+    assert said.startswith("exercise 1: not yet") and why in said
+
+
+def answered(lesson, capsys, **answer):
+    """What the check of a one-number exercise prints: the last cell that asks for its name."""
+    (name,) = answer
+    cells = SOURCE.read_text("utf-8").split("\n# %%\n")
+    (cell,) = [c for c in cells if c.startswith(f"if {name} is None")]
+    code = cell.partition("\n# %%")[0]
+    exec(code, {**lesson, **answer})
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("gain", "right"), [(3**0.5, True), (3.0, False), (1.0, False)])
+def test_exercise_2(lesson, capsys, gain, right):
+    said = answered(lesson, capsys, gain=gain)
+    assert said.startswith("exercise 2: correct" if right else "exercise 2: not yet")
+
+
+# (38 - 3) / log10(1 / 0.141) = 41. One power of ten a layer would be 35.
+@pytest.mark.parametrize(("layers", "right"), [(41, True), (50, False), (35, False)])
+def test_exercise_3(lesson, capsys, layers, right):
+    said = answered(lesson, capsys, layers_until_underflow=layers)
+    assert said.startswith("exercise 3: correct" if right else "exercise 3: not yet")
