@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backend import device_of
-from minigrad.errors import GraphError, ShapeError
+from minigrad.errors import GraphError, MinigradError, ShapeError
 from minigrad.tape import Node, Watch, last_write, mode
 from minigrad.tensor import Tensor, wrap
 
@@ -30,6 +30,8 @@ def backward(
     create_graph: bool = False,
 ) -> None:
     """Add d(tensor)/d(leaf) to the `.grad` of every leaf that this tensor depends on.
+
+    Two threads must not add to the same leaf at once; `mg.grad` is free of that.
 
     Arguments:
         gradient: dL/d(tensor), of the tensor's shape; for a one-element tensor 1 is assumed.
@@ -103,7 +105,7 @@ def grad(
 
     order = _leading_to(set(wanted), _reachable(roots))
     retain = create_graph if retain_graph is None else retain_graph
-    found = dict.fromkeys(wanted)
+    found: dict[Node, Gradient] = dict.fromkeys(wanted)
     _walk(order, roots, found, retain, create_graph)
     for i, node in enumerate(wanted):
         if found[node] is None and not allow_unused:
@@ -111,10 +113,7 @@ def grad(
                 f"grad: no output depends on input {i} (shape {node.shape}); "
                 "pass allow_unused=True to get None for it"
             )
-    given: set[int] = {id(seed._data) for seed in seeds if seed is not None}
-    return tuple(
-        None if found[node] is None else _as_tensor(_own(found[node], given)) for node in wanted
-    )
+    return tuple(None if found[node] is None else _as_tensor(found[node]) for node in wanted)
 
 
 def _seed(asked: str, output: Tensor, gradient: Any, create_graph: bool) -> Gradient:
@@ -182,7 +181,7 @@ def _walk(
             node.check_unchanged()
 
     owned: set[Node] = set()  # nodes whose gradient array was made here, free to add into
-    given = {id(g) for g in gradients.values()}  # arrays that somebody outside may hold
+    given = {_memory(g) for g in gradients.values()}  # arrays that somebody outside may hold
     on_the_way = None if found is None else {*order, *found}
 
     def receive(node: Node, g: Gradient) -> None:
@@ -212,16 +211,26 @@ def _walk(
             op, parents = node.op, node.parents
             if on_the_way is not None:
                 parents = tuple([p if p in on_the_way else None for p in parents])
+                if not any(parents):  # asked for here, and for nothing further back
+                    continue
             kept = op.as_tensors(node) if create_graph else node.kept
-            if op.joint is None:
-                for parent, rule, values in zip(parents, op.rules, kept):  # noqa: B905
-                    if parent is not None:
-                        receive(parent, rule(g, *values))
-            elif any(parents):
-                needs = [p is not None for p in parents]
-                for parent, gradient in zip(parents, op.joint(g, needs, *kept), strict=True):
-                    if parent is not None:
-                        receive(parent, gradient)
+            try:
+                if op.joint is None:
+                    for parent, rule, values in zip(parents, op.rules, kept):  # noqa: B905
+                        if parent is not None:
+                            receive(parent, rule(g, *values))
+                else:
+                    needs = [p is not None for p in parents]
+                    for parent, gradient in zip(parents, op.joint(g, needs, *kept), strict=True):
+                        if parent is not None:
+                            receive(parent, gradient)
+            except MinigradError:
+                raise
+            except Exception as error:
+                raise GraphError(
+                    f"backward: the derivative rule of '{op.name}' failed on a gradient of shape "
+                    f"{node.shape}: {type(error).__name__}: {error}"
+                ) from error
             if not retain_graph:
                 node.free()
         for node, g in gradients.items():  # what is left are leaves
@@ -240,8 +249,7 @@ def _deliver(
     if found is None and watch is not None and watch.tensor is not None:
         _deposit(watch.tensor(), g, given)
     elif found is not None and node in found:
-        found[node] = g
-        given.add(id(g))
+        found[node] = _own(g, given)
     return g
 
 
@@ -252,8 +260,6 @@ def unbroadcast(g: Gradient, shape: tuple[int, ...]) -> Gradient:
     >>> unbroadcast(np.ones((3, 2)), (2,))
     array([3., 3.])
     """
-    if type(g) is Parts:
-        return g
     new = g.ndim - len(shape)
     stretched = tuple(
         i for i in range(g.ndim) if i < new or (shape[i - new] == 1 and g.shape[i] != 1)
@@ -287,7 +293,7 @@ def _run_hooks(
     watch: Watch, g: Gradient, node: Node, given: set[int], create_graph: bool
 ) -> Gradient:
     for hook in list(watch.hooks.values()):
-        given.add(id(g))
+        given.add(_memory(g))
         replaced = hook(g if create_graph else _read_only(g))
         if replaced is None:
             continue
@@ -299,7 +305,7 @@ def _run_hooks(
         if replaced.dtype != node.dtype:
             replaced = replaced.astype(node.dtype)
         g = replaced if create_graph else replaced._data
-    given.add(id(g))
+    given.add(_memory(g))
     return g
 
 
@@ -317,22 +323,26 @@ def _deposit(tensor: Tensor | None, g: Gradient, given: set[int]) -> None:
     if tensor is None:
         return
     before = tensor._grad
-    if isinstance(g, Tensor):
-        tensor._grad = g if before is None else before + g
-    elif before is not None and before._node is None:
+    if before is None:
+        tensor._grad = _as_tensor(_own(g, given))
+    elif isinstance(g, Tensor) or before._node is not None:
+        tensor._grad = before + _as_tensor(g)
+    else:
         before._data += g
         before.mark_written()
-    elif before is not None:
-        tensor._grad = before + wrap(g, tensor.device)
-    else:
-        tensor._grad = _as_tensor(_own(g, given))
+
+
+def _memory(g: Gradient) -> int:
+    """What tells the array of a gradient from all others that live."""
+    return id(g._data) if isinstance(g, Tensor) else id(g)
 
 
 def _own(g: Gradient, given: set[int]) -> Gradient:
     """`g` in memory that nobody else was given: a rule may pass one array on to several places."""
-    if not isinstance(g, Tensor) and (g.base is not None or id(g) in given):
-        g = g.copy()
-    given.add(id(g))
+    array = g._data if isinstance(g, Tensor) else g
+    if array.base is not None or id(array) in given:
+        g = g.clone() if isinstance(g, Tensor) else g.copy()
+    given.add(_memory(g))
     return g
 
 

@@ -188,8 +188,8 @@ _HOST = (np.ndarray, np.generic)
 
 
 def device_of(array: Array) -> Device:
-    """The device that an array lives on."""
-    if isinstance(array, _HOST):
+    """The device that an array lives on; what is no array (yet) counts as on the host."""
+    if isinstance(array, _HOST) or not hasattr(array, "__cuda_array_interface__"):
         return CPU
     return _cuda(array.device.id)
 
@@ -223,3 +223,19 @@ def check_dtype(dtype: Any) -> np.dtype:
             f"tensor: dtype {found} is not supported; valid: floating point, integers and bool"
         )
     return found  # type: ignore[no-any-return]
+
+
+def check_storable(name: str, value: Any, dtype: np.dtype) -> None:
+    """Raise unless an array of `dtype` can take `value`, an array or a number, undistorted.
+
+    Rounding to fewer digits is allowed; losing the fraction, or what is not 0 or 1, is not.
+    """
+    if isinstance(value, int):  # NumPy itself checks that it fits
+        return
+    kind = value.dtype.kind if hasattr(value, "dtype") else "f"
+    if "biuf".index(kind) > "biuf".index(dtype.kind) and (kind, dtype.kind) != ("u", "i"):
+        raise DtypeError(
+            f"{name}: the value is {getattr(value, 'dtype', 'float')}, which a tensor of {dtype} "
+            "cannot take in place without losing something; convert the tensor first, e.g. "
+            "t.astype(mg.float32)"
+        )

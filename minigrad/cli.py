@@ -21,7 +21,7 @@ from minigrad.diagnostics import DecayConfig, measure_decay, plots
 from minigrad.diagnostics.decay import DTYPES, check_config
 from minigrad.diagnostics.inputs import NAMES, load_inputs
 from minigrad.diagnostics.report import named_in_table, one_table, to_dict
-from minigrad.errors import MinigradError
+from minigrad.errors import ArgumentError, MinigradError
 from minigrad.models import ACTIVATIONS, INITS, NORMS
 
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except (MinigradError, OSError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"{options.command}: not enough memory: {error}; ask for less", file=sys.stderr)
         return 2
     return 0
 
@@ -116,6 +119,8 @@ def _declare_decay(commands: Any) -> None:
 
 
 def _run_decay(options: argparse.Namespace) -> None:
+    if options.json is not None and Path(options.json).resolve() == Path(options.save).resolve():
+        raise ArgumentError(f"--save and --json name the same file {str(options.json)!r}")
     data = load_inputs(options.data)
     configs = [
         DecayConfig(

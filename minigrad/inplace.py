@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
-from minigrad.errors import ArgumentError, DtypeError, GraphError, ShapeError
+from minigrad import backend, ops
+from minigrad.errors import ArgumentError, GraphError, ShapeError
 from minigrad.ops import indexing
 from minigrad.tape import Node, mode
 from minigrad.tensor import Tensor, wrap
@@ -22,24 +22,31 @@ from minigrad.tensor import Tensor, wrap
 def _check_writable(name: str, t: Tensor) -> None:
     if isinstance(t._data, np.ndarray) and not t._data.flags.writeable:
         raise ArgumentError(
-            f"{name}: this tensor (shape {t.shape}) only shows the memory of another, several "
-            "elements of it in one place, and cannot be written to; write to a clone()"
+            f"{name}: this tensor (shape {t.shape}) is read-only, as it shows memory that others "
+            "use too: a broadcast view, or a gradient handed to a hook. Write to a clone(); from "
+            "a hook, return the new gradient"
         )
     if not mode.enabled:
         return
-    root = t if t._base is None else t._base
-    if root._version is not t._version:
+    for member in _family(t):
+        if member.requires_grad and member.is_leaf:
+            what = "this tensor" if member is t else "a tensor on the same memory"
+            raise GraphError(
+                f"{name}: {what} is a leaf that requires a gradient (shape {member.shape}), and a "
+                "write would lose where that gradient belongs; do it inside `with mg.no_grad():`, "
+                "or on a clone()"
+            )
+    if t._base is not None and t._base._version is not t._version:
         raise GraphError(
             f"{name}: this tensor is a view (shape {t.shape}) of one that was given other data "
             "since; write to a clone()"
         )
-    if root.requires_grad and root.is_leaf:
-        what = "this tensor" if root is t else "a view of a tensor that"
-        raise GraphError(
-            f"{name}: {what} is a leaf that requires a gradient (shape {root.shape}), and a write "
-            "would lose where that gradient belongs; do it inside `with mg.no_grad():`, or on a "
-            "clone()"
-        )
+
+
+def _family(t: Tensor) -> list[Tensor]:
+    """The tensors whose history a write to `t` concerns: its base first, then all views of that."""
+    root = t if t._base is None else t._base
+    return [root] if root._views is None else [root, *root._views.values()]
 
 
 def _write(name: str, t: Tensor, result: Tensor) -> Tensor:
@@ -49,11 +56,7 @@ def _write(name: str, t: Tensor, result: Tensor) -> Tensor:
             f"{name}: the result has shape {result.shape}, which the tensor of shape {t.shape} "
             "cannot take in place; use the out-of-place operation"
         )
-    if not np.can_cast(result.dtype, t.dtype, "same_kind"):
-        raise DtypeError(
-            f"{name}: the result is {result.dtype}, which a tensor of {t.dtype} cannot take in "
-            "place; convert the tensor first, e.g. t.astype(mg.float32)"
-        )
+    backend.check_storable(name, result._data, t.dtype)
     if result.dtype != t.dtype:
         result = result.astype(t.dtype)
     t._data[...] = result._data
@@ -65,9 +68,8 @@ def _write(name: str, t: Tensor, result: Tensor) -> Tensor:
 
 def _renew(t: Tensor, node: Node | None) -> None:
     """Give `t` its new history, and the tensors that share its memory one that goes through it."""
-    root = t if t._base is None else t._base
-    family = list(root._version[1].values()) if len(root._version) > 1 else []
-    if node is None and not any(m.requires_grad for m in [root, *family]):
+    root, *views = _family(t)
+    if node is None and not any(m.requires_grad for m in (root, *views)):
         return
     _take_over(t, node)
     if t is not root:
@@ -75,8 +77,8 @@ def _renew(t: Tensor, node: Node | None) -> None:
         old = wrap(root._data, root.device, root._node)
         new = indexing.set_at(old.reshape(-1), t.reshape(-1), index=_places(t, root))
         _take_over(root, new.reshape(root.shape)._node)
-    for member in family:
-        if member is not t and member is not root:
+    for member in views:
+        if member is not t:
             shown = root.reshape(-1)[_places(member, root)].reshape(member.shape)
             _take_over(member, shown._node)
 
@@ -151,7 +153,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 def copy_(self: Tensor, source: Any) -> Tensor:
     """Take over the values of `source`, broadcast to this shape; gradients go to `source`."""
     _check_writable("copy_", self)
-    source = ops.as_tensor(source).to(self.device).astype(self.dtype)
+    source = ops.as_tensor(source).to(self.device)
     return _write("copy_", self, source.broadcast_to(self.shape))
 
 

@@ -126,7 +126,11 @@ last_write = _LastWrite()
 
 
 class _Mode(threading.local):
-    enabled = True
+    """Whether this thread records, and what to go back to when its contexts end."""
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.before: list[bool] = []
 
 
 mode = _Mode()
@@ -144,6 +148,8 @@ def is_grad_enabled() -> bool:
 class set_grad_enabled(ContextDecorator):
     """Switch recording on or off in this thread, at once; as a context, until its end.
 
+    Also a decorator, for the calls of one function.
+
     Arguments:
         enabled: record operations from now on?
 
@@ -159,6 +165,13 @@ class set_grad_enabled(ContextDecorator):
         self.previous = mode.enabled
         mode.enabled = self.enabled
 
+    def __call__(self, function: Any) -> Any:
+        mode.enabled = self.previous  # to decorate a function switches nothing yet
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> set_grad_enabled:
+        return type(self)(self.enabled)
+
     def __enter__(self) -> None:
         mode.enabled = self.enabled
 
@@ -171,19 +184,17 @@ class _Switch(ContextDecorator):
 
     enabled: bool
 
-    def __init__(self) -> None:
-        self.previous: list[bool] = []
-
-    def _recreate_cm(self) -> _Switch:
-        # A decorator makes one instance for all calls; threads must not share its memory.
-        return type(self)()
+    def __new__(cls, function: Any = None) -> Any:
+        # `@no_grad` and `@no_grad()` both decorate.
+        switch = super().__new__(cls)
+        return switch if function is None else switch(function)
 
     def __enter__(self) -> None:
-        self.previous.append(mode.enabled)
+        mode.before.append(mode.enabled)
         mode.enabled = self.enabled
 
     def __exit__(self, *exc: object) -> None:
-        mode.enabled = self.previous.pop()
+        mode.enabled = mode.before.pop()
 
 
 class no_grad(_Switch):

@@ -43,9 +43,9 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    # _version is a list of one number, shared by all tensors that share memory; a view adds the
-    # family of those tensors as a second item (see `inplace`).
-    __slots__ = ("__weakref__", "_base", "_data", "_grad", "_node", "_version", "device")
+    # _version is a list of one number, shared by all tensors on the same memory. A view has the
+    # tensor that it shows as _base, and that one keeps its views in _views (see `inplace`).
+    __slots__ = ("__weakref__", "_base", "_data", "_grad", "_node", "_version", "_views", "device")
 
     # NumPy operands on the left leave the operation to the tensor.
     __array_ufunc__ = None
@@ -54,17 +54,18 @@ class Tensor:
     _node: Node | None
     _grad: Tensor | None
     _base: Tensor | None
-    _version: list[Any]
+    _version: list[int]
+    _views: weakref.WeakValueDictionary[int, Tensor] | None
     device: Device
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        self._version = data._version if isinstance(data, Tensor) else [0]
         if isinstance(data, Tensor):
             data = data._data
-        self.device = backend.device_of(data) if hasattr(data, "dtype") else CPU
+        self.device = backend.device_of(data)
         self._data = self.device.xp.asarray(data, dtype=backend.default_dtype_of(data))
         backend.check_dtype(self._data.dtype)
-        self._node = self._grad = self._base = None
-        self._version = [0]
+        self._node = self._grad = self._base = self._views = None
         if requires_grad:
             self.requires_grad_()
 
@@ -72,6 +73,7 @@ class Tensor:
 
     @property
     def data(self) -> Array:
+        """The raw array. Writing into it is seen by nobody: see `mark_written`."""
         return self._data
 
     @data.setter
@@ -87,16 +89,31 @@ class Tensor:
         if value is self._data:  # `t.data -= step` has written into it
             self.mark_written()
             return
+        if (value.shape, value.dtype) != (self._data.shape, self._data.dtype):
+            self._reshaped(value)
         # Other memory: what was kept of the old stays as it is, and views go on showing that.
+        if self._base is not None and self._base._views is not None:
+            self._base._views.pop(id(self), None)
         self._data = value
-        self._version, self._base = [0], None
-        if self._node is not None and self.is_leaf:
-            if (value.shape, value.dtype) != (self._node.shape, self._node.dtype):
-                self._grad = None
-            self._node.shape, self._node.dtype = value.shape, value.dtype
+        self._version, self._base, self._views = [0], None, None
+
+    def _reshaped(self, value: Array) -> None:
+        """Make ready for data of another shape or dtype; a graph made before keeps its node."""
+        if self._node is not None and not self.is_leaf:
+            raise ShapeError(
+                f"data: '{self._node.op.name}' computed this tensor as {self.dtype} of shape "
+                f"{self.shape}; it cannot become {value.dtype} of shape {value.shape}. Use "
+                "t.detach() for a tensor without that history"
+            )
+        self._grad = None
+        if self._node is not None:
+            self._node.watched().tensor = None
+            self._data = value
+            self._node = leaf(self)
 
     @property
     def grad(self) -> Tensor | None:
+        """The gradient so far, or None."""
         return self._grad
 
     @grad.setter
@@ -120,6 +137,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
+        """Whether what is computed from this tensor is recorded."""
         return self._node is not None
 
     @requires_grad.setter
@@ -228,14 +246,17 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
         return self._data.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype:
+        """The type of the elements, a NumPy dtype."""
         return self._data.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
+        """The number of axes (`dim()` is the same)."""
         return self._data.ndim  # type: ignore[no-any-return]
 
     @property
@@ -245,12 +266,15 @@ class Tensor:
 
     @property
     def nbytes(self) -> int:
+        """The memory that the elements take, in bytes."""
         return self._data.nbytes  # type: ignore[no-any-return]
 
     def numel(self) -> int:
+        """The number of elements."""
         return self.size
 
     def dim(self) -> int:
+        """The number of axes."""
         return self.ndim
 
     def __len__(self) -> int:
@@ -338,6 +362,7 @@ class Tensor:
         return self._data.tolist()
 
     def cpu(self) -> Tensor:
+        """This tensor on the host: `to("cpu")`."""
         return self.to("cpu")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -417,7 +442,7 @@ def wrap(data: Array, device: Device, node: Node | None = None) -> Tensor:
     out._data = data
     out.device = device
     out._node = node
-    out._grad = out._base = None
+    out._grad = out._base = out._views = None
     out._version = [0]
     return out
 
@@ -429,6 +454,6 @@ def share_memory(view: Tensor, base: Tensor) -> None:
     root = base if base._base is None else base._base
     view._base = root
     view._version = root._version
-    if len(root._version) == 1:
-        root._version.append(weakref.WeakValueDictionary())
-    root._version[1][id(view)] = view
+    if root._views is None:
+        root._views = weakref.WeakValueDictionary()
+    root._views[id(view)] = view

@@ -200,3 +200,16 @@ def test_an_unknown_activation_on_the_command_line(capsys):
     assert text.count("\n") == 1
     for word in ("'rleu'", "identity", "relu", "sigmoid", "tanh"):
         assert word in text
+
+
+def test_one_file_for_figure_and_numbers_on_the_command_line(capsys, tmp_path):
+    path = str(tmp_path / "a.png")
+    assert cli.main(["decay", "--save", path, "--json", path]) == 2
+    assert "--save and --json name the same file" in capsys.readouterr().err
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_more_than_memory_holds_on_the_command_line(capsys, tmp_path):
+    path = str(tmp_path / "a.png")
+    assert cli.main(["decay", "--width", "1000000000", "--seeds", "1", "--save", path]) == 2
+    assert capsys.readouterr().err.startswith("minigrad decay: not enough memory: ")

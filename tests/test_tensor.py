@@ -161,7 +161,9 @@ def test_to_converts_and_finds_devices():
     x = mg.ones(2)
     assert x.to("cpu") is x
     assert x.to(mg.float64).dtype == x.double().dtype == np.float64
-    assert x.to("float16").dtype == np.float16
+    assert x.to("float16").dtype == x.to(dtype=mg.float16).dtype == np.float16
+    assert x.to(device="cpu", dtype=mg.float64).dtype == np.float64
+    assert x.to(mg.float32) is x
     with pytest.raises(ArgumentError, match="unknown 'tpu'; valid: 'cpu', 'cuda', 'cuda:N'"):
         x.to("tpu")
 
@@ -182,6 +184,17 @@ def test_generators_repeat_and_do_not_disturb_each_other():
     assert (parent.fork("layers.2").normal((2,)) != layer).all()
     with pytest.raises(ArgumentError, match="non-negative integer"):
         mg.manual_seed(-1)
+
+
+def test_uniform_numbers_stay_below_one():
+    draws = mg.rand(200_000, dtype=mg.float16, generator=mg.Generator(0))
+    assert float(draws.max()) < 1
+
+
+def test_arange_of_numpy_and_tensor_floats():
+    assert mg.arange(np.float32(0.5), 3).tolist() == [0.5, 1.5, 2.5]
+    assert mg.arange(mg.tensor(0.5), 2).dtype == np.float32
+    assert mg.arange(np.int32(3)).dtype == np.int64
 
 
 def test_manual_seed_repeats_every_kind_of_draw():

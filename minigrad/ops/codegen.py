@@ -6,7 +6,7 @@ small tensor. So each operation gets a function of its own, as one would write i
 
     def multiply(a, b):
         if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
-            a, b = as_tensors(a, b)
+            a, b = as_tensors("multiply", a, b)
         a_, b_ = a._data, b._data
         xp = a.device.xp
         try:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _TEMPLATE = """\
 def {name}({signature}):
     if not ({all_tensors}):
-        {unpacked} = as_tensors({arguments})
+        {unpacked} = as_tensors("{name}", {arguments})
     {arrays}
     device = {first}.device
     xp = device.xp
@@ -58,8 +58,14 @@ def {name}({signature}):
     out._data = data
     out.device = device
     out._version = version = [0]
-    out._node = out._grad = out._base = None
+    out._node = out._grad = out._base = out._views = None
 """
+
+# What the text of a function uses itself, and an operation's arguments must not be called.
+RESERVED = {
+    "MinigradError", "Node", "Tensor", "as_tensors", "data", "device", "error", "explained",
+    "forward", "generic", "mode", "new", "nodes", "out", "share_memory", "spec", "version", "xp",
+}  # fmt: skip
 
 _RECORDING = """\
     {nodes}
@@ -177,10 +183,12 @@ def _kept(spec: Op, rule: Callable[..., Any]) -> str:
 
 def _stamps(spec: Op, rule: Callable[..., Any]) -> str:
     """Flat pairs (version cell, version now) of the tensors that a rule names."""
-    named = spec.named(rule)
-    pairs = ["version, 0"] if "out" in named else []
-    if spec.starred and spec.arguments[0] in named:
-        pairs.append(f"*(s for t in {spec.arguments[0]} for s in (t._version, t._version[0]))")
-    elif not spec.starred:
-        pairs += [f"{a}._version, {a}._version[0]" for a in spec.arguments if a in named]
+    pairs = []
+    for name in spec.watched(rule):
+        if name == "out":
+            pairs.append("version, 0")
+        elif spec.starred:
+            pairs.append(f"*(s for t in {name} for s in (t._version, t._version[0]))")
+        else:
+            pairs.append(f"{name}._version, {name}._version[0]")
     return f"({', '.join(pairs)}{',' if pairs else ''})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,14 +66,14 @@ def zeros(
     tensor([[0., 0.],
            [0., 0.]])
     """
-    return full(shape, 0, dtype, device, requires_grad)
+    return full(new_sizes(shape), 0, dtype, device, requires_grad)
 
 
 def ones(
     *shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
-    return full(shape, 1, dtype, device, requires_grad)
+    return full(new_sizes(shape), 1, dtype, device, requires_grad)
 
 
 def full(
@@ -86,8 +85,10 @@ def full(
 ) -> Tensor:
     """A tensor of `shape` with `fill_value` everywhere."""
     place = backend.device(device)
-    shape = new_sizes(shape if isinstance(shape, Sequence) else (shape,))
-    array = place.xp.full(shape, fill_value, backend.check_dtype(dtype))
+    shape = new_sizes((shape,))
+    wanted = backend.check_dtype(dtype)
+    backend.check_storable("full", fill_value, wanted)
+    array = place.xp.full(shape, fill_value, wanted)
     return Tensor(array, requires_grad=requires_grad)
 
 
@@ -107,7 +108,8 @@ def arange(
     if stop is None:
         start, stop = 0, start
     if dtype is None:
-        dtype = np.float32 if any(isinstance(x, float) for x in (start, stop, step)) else np.int64
+        kinds = [np.asarray(x).dtype.kind for x in (start, stop, step)]
+        dtype = np.float32 if "f" in kinds else np.int64
     if step == 0:
         raise ArgumentError("arange: step must not be 0")
     place = backend.device(device)
@@ -137,7 +139,7 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """`fill_value` at the shape, device and (unless given) dtype of `x`."""
     x = as_tensor(x)
-    return wrap(x.device.xp.full_like(x.data, fill_value, dtype=dtype), x.device)
+    return full(x.shape, fill_value, x.dtype if dtype is None else dtype, x.device)
 
 
 def _random(draw: np.ndarray, dtype: Any, device: Any, requires_grad: bool = False) -> Tensor:
@@ -152,6 +154,8 @@ def rand(
 ) -> Tensor:  # fmt: skip
     """Uniform numbers in [0, 1)."""
     draw = generator_or_default(generator).uniform(new_sizes(shape))
+    # Rounding to fewer digits could reach 1.
+    draw = np.minimum(draw, np.nextafter(np.ones((), dtype), 0, dtype=dtype))
     return _random(draw, dtype, device, requires_grad)
 
 
@@ -175,7 +179,7 @@ def randint(
     """Integers in [low, high), int64."""
     if low >= high:
         raise ArgumentError(f"randint: low {low} must be less than high {high}")
-    shape = new_sizes(shape if isinstance(shape, Sequence) else (shape,))
+    shape = new_sizes((shape,))
     return _random(generator_or_default(generator).integers(shape, low, high), np.int64, device)
 
 

@@ -27,9 +27,9 @@ positive = op("positive", lambda xp, x: +x, x=lambda g: g)
 def _power_base(g: Any, xp: Any, x: Any, p: Any) -> Any:
     if isinstance(p, int | float):
         return g * (p * x ** (p - 1)) if p != 0 else xp.zeros_like(g)
-    # With exponent 0 the slope is 0, also at x = 0 where x**-1 is infinite.
-    flat = p == 0
-    return xp.where(flat, 0, g * (p * x ** xp.where(flat, 1, p - 1)))
+    # 0 * 0**-1 must be 0: with exponent 0 the slope is 0, also at x = 0.
+    flat = (p == 0) & (x == 0)
+    return g * xp.where(flat, 0, p * xp.where(flat, 1, x) ** (p - 1))
 
 
 def _power_exponent(g: Any, xp: Any, x: Any, out: Any) -> Any:
@@ -57,8 +57,9 @@ log1p = op("log1p", lambda xp, x: xp.log1p(x), x=lambda g, x: g / (1 + x))
 logaddexp = op(
     "logaddexp",
     lambda xp, a, b: xp.logaddexp(a, b),
-    a=lambda g, xp, a, out: g * xp.exp(a - out),
-    b=lambda g, xp, b, out: g * xp.exp(b - out),
+    # 1 / (1 + exp(b - a)), written so that nothing overflows and large a, b lose no digits
+    a=lambda g, xp, a, b: g * xp.exp(-xp.logaddexp(0, b - a)),
+    b=lambda g, xp, a, b: g * xp.exp(-xp.logaddexp(0, a - b)),
 )
 
 # -- trigonometric and hyperbolic --------------------------------------------------------------
@@ -69,11 +70,19 @@ tan = op("tan", lambda xp, x: xp.tan(x), x=lambda g, out: g * (1 + out * out))
 arcsin = op("arcsin", lambda xp, x: xp.arcsin(x), x=lambda g, xp, x: g / xp.sqrt(1 - x * x))
 arccos = op("arccos", lambda xp, x: xp.arccos(x), x=lambda g, xp, x: -g / xp.sqrt(1 - x * x))
 arctan = op("arctan", lambda xp, x: xp.arctan(x), x=lambda g, x: g / (1 + x * x))
+
+
+def _inverse_radius(xp: Any, a: Any, b: Any, angle: Any) -> Any:
+    """1 / sqrt(a^2 + b^2) without squares, which would underflow; 0 at the origin."""
+    radius = a * xp.sin(angle) + b * xp.cos(angle)
+    return 1 / xp.where(radius == 0, math.inf, radius)
+
+
 arctan2 = op(
     "arctan2",
     lambda xp, a, b: xp.arctan2(a, b),
-    a=lambda g, a, b: g * b / (a * a + b * b),
-    b=lambda g, a, b: -g * a / (a * a + b * b),
+    a=lambda g, xp, a, b, out: g * xp.cos(out) * _inverse_radius(xp, a, b, out),
+    b=lambda g, xp, a, b, out: -g * xp.sin(out) * _inverse_radius(xp, a, b, out),
 )
 sinh = op("sinh", lambda xp, x: xp.sinh(x), x=lambda g, xp, x: g * xp.cosh(x))
 cosh = op("cosh", lambda xp, x: xp.cosh(x), x=lambda g, xp, x: g * xp.sinh(x))

@@ -12,7 +12,6 @@ from minigrad.ops.activations import softmax_on
 from minigrad.ops.table import op, use
 from minigrad.tensor import Tensor
 
-
 column_sums = op(
     "column_sums",
     lambda xp, x: xp.column_sums(x),
@@ -21,14 +20,19 @@ column_sums = op(
 
 
 def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
+    if weight.ndim != 2 or (bias is not None and bias.ndim != 1):
+        raise ValueError
     product = xp.dot if x.ndim == 2 else xp.matmul  # on two matrices `dot` is the faster
     out = product(x, weight.T)
-    if bias is not None:
-        out += bias
+    if bias is None:
+        return out
+    if bias.dtype != out.dtype:
+        return out + bias
+    out += bias
     return out
 
 
-def _linear_rule(g: Any, needs: Any, xp: Any, x: Any, weight: Any, bias_shape: Any) -> Any:
+def _linear_rule(g: Any, needs: Any, xp: Any, x: Any, weight: Any) -> Any:
     rows = g.reshape((-1, g.shape[-1])) if g.ndim != 2 else g
     inputs = x.reshape((-1, x.shape[-1])) if x.ndim != 2 else x
     return (
@@ -39,13 +43,18 @@ def _linear_rule(g: Any, needs: Any, xp: Any, x: Any, weight: Any, bias_shape: A
 
 
 def _linear_misfit(x: Any, weight: Any, bias: Any) -> str:
+    if weight.ndim != 2:
+        return f"the weight must have shape (out_features, in_features), got {weight.shape}"
     if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
         return (
             f"the input has shape {x.shape}, but a weight of shape {weight.shape} takes "
             f"{weight.shape[-1]} features on the input's last axis; reshape the input, or make "
             f"in_features {x.shape[-1] if x.ndim else 1}"
         )
-    return f"a bias of shape {bias.shape} does not fit a weight of shape {weight.shape}"
+    return (
+        f"a bias of shape {bias.shape} does not fit a weight of shape {weight.shape}; it must have "
+        f"shape ({weight.shape[0]},)"
+    )
 
 
 _linear = op("linear", _linear_forward, _linear_rule, explain=_linear_misfit)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backend import check_storable
 from minigrad.errors import DtypeError, OutOfRangeError, ShapeError
 from minigrad.ops.creation import as_tensor
-from minigrad.ops.spelling import one_axis, torch_names
+from minigrad.ops.spelling import is_integer, one_axis, torch_names
 from minigrad.ops.table import Operation, op, use
 from minigrad.tensor import Tensor
 
@@ -36,6 +37,7 @@ _getitem = op(
 
 def _write(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
     xp.check_index(index, x.shape)
+    check_storable("setitem", values, x.dtype)
     out = x.copy()
     out[index] = values
     return out
@@ -68,7 +70,9 @@ set_at: Operation = op(
 
 
 def plain_index(index: Any) -> Any:
-    """An index in which tensors and lists are arrays.
+    """An index in which tensors and lists are arrays, and arrays are copies.
+
+    A node keeps the index; a later write to the array must not change what it reads.
 
     Raises:
         DtypeError: a float (or a tensor of floats) is no index.
@@ -77,8 +81,10 @@ def plain_index(index: Any) -> Any:
         return tuple(plain_index(item) for item in index)
     if isinstance(index, Tensor):
         index = index.data
-    elif isinstance(index, list):
+    if isinstance(index, list):
         index = np.asarray(index) if index else np.empty(0, int)
+    elif hasattr(index, "dtype"):
+        index = index.copy()
     if isinstance(index, float | str) or getattr(index, "dtype", np.dtype(int)).kind not in "iub":
         found = f"an array of {index.dtype}" if hasattr(index, "dtype") else repr(index)
         raise DtypeError(
@@ -107,7 +113,7 @@ def getitem(x: Any, index: Any) -> Tensor:
 def _along(x: Tensor, index: Tensor, axis: int) -> tuple[Any, ...]:
     """The index that reads, at each place of `index`, the number it holds along `axis`."""
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    grid[axis] = index.data
+    grid[axis] = index.data.copy()
     return tuple(grid)
 
 
@@ -189,7 +195,7 @@ def index_add(x: Any, dim: int, index: Any, source: Any) -> Tensor:
     """
     x, source = as_tensor(x), as_tensor(source)
     axis = one_axis("index_add", dim, x.ndim)
-    index = plain_index(index)
+    index = plain_index([index] if is_integer(index) else index)
     expected = (*x.shape[:axis], len(index), *x.shape[axis + 1 :])
     if source.shape != expected:
         raise ShapeError(f"index_add: source must have shape {expected}, got {source.shape}")
@@ -200,6 +206,7 @@ def index_add(x: Any, dim: int, index: Any, source: Any) -> Tensor:
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The elements (with `axis`, the slices) numbered `indices`; without, of the flattened `x`."""
     x = as_tensor(x)
+    indices = list(indices) if isinstance(indices, tuple) else indices
     if axis is None:
         return getitem(x.reshape(-1), indices)
     axis = one_axis("take", axis, x.ndim)

@@ -14,7 +14,7 @@ from minigrad.ops.factorizations import singular_values
 from minigrad.ops.matrices import matrices
 from minigrad.ops.piecewise import abs, sign
 from minigrad.ops.shaping import moveaxis
-from minigrad.ops.spelling import one_axis, torch_names
+from minigrad.ops.spelling import listed, one_axis, torch_names
 from minigrad.ops.table import op
 from minigrad.tensor import Tensor
 
@@ -67,8 +67,7 @@ def norm(
             out = _powers(x, 2, axes)
             return out if keepdims else out.reshape(())
     else:
-        given = [axis] if isinstance(axis, int) else list(axis)
-        axes = tuple(one_axis("norm", a, x.ndim) for a in given)
+        axes = tuple(one_axis("norm", a, x.ndim) for a in listed(axis))
     if len(set(axes)) not in (1, 2) or len(set(axes)) != len(axes):
         raise ShapeError(
             f"norm: works on vectors (one axis) or matrices (two axes), got axes {axes} of shape "

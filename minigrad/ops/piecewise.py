@@ -43,9 +43,18 @@ minimum = op(
     a=lambda g, a, b: g * (a < b) + 0.5 * g * (a == b),
     b=lambda g, a, b: g * (b < a) + 0.5 * g * (b == a),
 )
+
+
+def _where_forward(xp: Any, condition: Any, a: Any, b: Any) -> Any:
+    out = xp.where(condition, a, b)
+    # Of two Python numbers NumPy would make float64.
+    bare = isinstance(a, float | int) and isinstance(b, float | int)
+    return out.astype(xp.float32) if bare and out.dtype.kind == "f" else out
+
+
 where = op(
     "where",
-    lambda xp, condition, a, b: xp.where(condition, a, b),
+    _where_forward,
     a=lambda g, xp, condition: xp.where(condition, g, 0),
     b=lambda g, xp, condition: xp.where(condition, 0, g),
 )

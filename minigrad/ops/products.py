@@ -10,7 +10,7 @@ from minigrad.ops.creation import as_tensor
 from minigrad.ops.elementwise import multiply
 from minigrad.ops.indexing import add_at
 from minigrad.ops.shaping import moveaxis, ravel
-from minigrad.ops.spelling import one_axis
+from minigrad.ops.spelling import is_integer, listed, one_axis
 from minigrad.ops.table import op
 from minigrad.tensor import Tensor
 
@@ -130,7 +130,7 @@ def outer(a: Any, b: Any) -> Tensor:
 
 def _paired_axes(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]]:
     """Which axes of `a` and `b` are summed against each other."""
-    if isinstance(axes, int):
+    if is_integer(axes):
         if not 0 <= axes <= min(a.ndim, b.ndim):
             raise ShapeError(
                 f"tensordot: cannot sum over {axes} axes of shapes {a.shape} and {b.shape}"
@@ -140,7 +140,7 @@ def _paired_axes(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]]
         raise ArgumentError(
             f"tensordot: axes must be a number, or a pair (axes of a, axes of b), got {axes!r}"
         )
-    chosen = [[ax] if isinstance(ax, int) else list(ax) for ax in axes]
+    chosen = [listed(ax) for ax in axes]
     of_a = [one_axis("tensordot", ax, a.ndim) for ax in chosen[0]]
     of_b = [one_axis("tensordot", ax, b.ndim) for ax in chosen[1]]
     if len(set(of_a)) != len(of_a) or len(set(of_b)) != len(of_b):

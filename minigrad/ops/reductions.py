@@ -41,7 +41,7 @@ _mean = op(
     "mean",
     lambda xp, x, *, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
     x=lambda g, xp, x_shape, axis, keepdims: _spread(
-        g / _count(x_shape, axis), xp, x_shape, axis, keepdims
+        g * (1 / _count(x_shape, axis)), xp, x_shape, axis, keepdims
     ),
 )
 
@@ -49,10 +49,10 @@ _mean = op(
 def _share_among_hits(g: Any, xp: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     """The gradient of an extremum goes to the elements that attain it, in equal parts."""
     hit = x == _spread(out, xp, x.shape, axis, keepdims)
-    hits = hit.sum(axis=axis, keepdims=True).astype(g.dtype)
+    hits = hit.sum(axis=axis, keepdims=True)
     if not keepdims:
         g = xp.expand_dims(g, axis)
-    return g / hits * hit
+    return (g / hits).astype(g.dtype) * hit  # float16 could not hold a large number of hits
 
 
 _max = op(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,15 @@ from minigrad.backend import check_dtype
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.creation import as_tensor
 from minigrad.ops.indexing import set_at
-from minigrad.ops.spelling import all_axes, new_sizes, one_axis, sizes, torch_names
+from minigrad.ops.spelling import (
+    all_axes,
+    is_integer,
+    listed,
+    new_sizes,
+    one_axis,
+    sizes,
+    torch_names,
+)
 from minigrad.ops.table import op
 from minigrad.tensor import Tensor
 
@@ -135,8 +144,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     """The axes `source` put at the positions `destination`, the others kept in order."""
     x = as_tensor(x)
     froms, tos = (
-        [one_axis("moveaxis", a, x.ndim) for a in ([axes] if isinstance(axes, int) else axes)]
-        for axes in (source, destination)
+        [one_axis("moveaxis", a, x.ndim) for a in listed(axes)] for axes in (source, destination)
     )
     if len(froms) != len(tos):
         raise ShapeError(f"moveaxis: {len(froms)} axes to move but {len(tos)} destinations")
@@ -177,7 +185,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Tensor:
     """With new axes of size 1 at the given positions of the result; `unsqueeze` is the same."""
     x = as_tensor(x)
-    count = 1 if not isinstance(axis, Sequence) else len(axis)
+    count = len(listed(axis))
     new = all_axes("expand_dims", axis, x.ndim + count)
     rest = iter(x.shape)
     return reshape(x, [1 if a in new else next(rest) for a in range(x.ndim + count)])
@@ -250,15 +258,15 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     x = as_tensor(x)
     axis = one_axis("split", axis, x.ndim)
     n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
-        parts = indices_or_sections
+    if is_integer(indices_or_sections):
+        parts = operator.index(indices_or_sections)  # type: ignore[arg-type]
         if parts < 1 or n % parts:
             raise ShapeError(
                 f"split: axis {axis} of size {n} cannot be cut into {parts} equal parts"
             )
         cuts = list(range(n // parts, n, n // parts)) if n else [0] * (parts - 1)
     else:
-        cuts = list(indices_or_sections)
+        cuts = listed(indices_or_sections)
     along = (slice(None),) * axis
     return [
         x[(*along, slice(start, stop))]
@@ -314,8 +322,8 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     x = as_tensor(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    axes = [axis] if isinstance(axis, int) else list(axis)
-    shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
+    axes = listed(axis)
+    shifts = [shift] * len(axes) if is_integer(shift) else listed(shift)
     if len(shifts) != len(axes):
         raise ArgumentError(f"roll: {len(shifts)} shifts for {len(axes)} axes; give one for each")
     for places, a in zip(shifts, axes, strict=True):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from minigrad.errors import ArgumentError, ShapeError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-_NUMPY_NAME = {"dim": "axis", "keepdim": "keepdims", "dims": "axis"}
+_NUMPY_NAME = {
+    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "correction": "ddof", "unbiased": "ddof",
+}  # fmt: skip
 
 
 def torch_names(function: Function) -> Function:
@@ -37,8 +40,8 @@ def one_axis(name: str, axis: int, ndim: int) -> int:
     2
     """
     try:
-        position = axis.__index__()
-    except AttributeError:
+        position = operator.index(axis)
+    except TypeError:
         raise ArgumentError(f"{name}: axis must be an integer, got {axis!r}") from None
     if not -ndim <= position < ndim:
         valid = f"valid: {-ndim} to {ndim - 1}" if ndim else "it has none"
@@ -50,21 +53,37 @@ def all_axes(name: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[in
     """The axes that a reduction runs over, sorted, counted from the front; None means all."""
     if axis is None:
         return tuple(range(ndim))
-    if not isinstance(axis, Sequence):
-        return (one_axis(name, axis, ndim),)
-    axes = sorted(one_axis(name, a, ndim) for a in axis)
+    given = listed(axis)
+    axes = sorted(one_axis(name, a, ndim) for a in given)
     if len(set(axes)) != len(axes):
-        raise ShapeError(f"{name}: an axis occurs twice in {tuple(axis)}")
+        raise ShapeError(f"{name}: an axis occurs twice in {tuple(given)}")
     return tuple(axes)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether `value` is one integer, of Python, NumPy or a tensor."""
+    try:
+        operator.index(value)
+    except (TypeError, ShapeError):
+        return False
+    return True
+
+
+def listed(value: Any) -> list[Any]:
+    """One integer, or several in a list, tuple or array, as a list (not yet checked)."""
+    try:
+        return [value] if is_integer(value) else list(value)
+    except TypeError:
+        return [value]
 
 
 def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
     """A shape given as `f(2, 3)` or as `f((2, 3))`."""
-    if len(shape) == 1 and isinstance(shape[0], Sequence):
-        shape = shape[0]
+    if len(shape) == 1 and not is_integer(shape[0]):
+        shape = listed(shape[0])
     try:
-        return tuple(n.__index__() for n in shape)
-    except AttributeError:
+        return tuple(operator.index(n) for n in shape)
+    except TypeError:
         raise ArgumentError(f"shape: sizes must be integers, got {tuple(shape)}") from None
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from minigrad.errors import (
     OutOfRangeError,
     ShapeError,
 )
-from minigrad.ops.codegen import caller
+from minigrad.ops.codegen import RESERVED, caller
 from minigrad.tape import Node, mode
 from minigrad.tensor import Tensor, wrap
 
@@ -74,43 +74,74 @@ class Op:
         self.starred = any(p.kind is p.VAR_POSITIONAL for p in signature)
         self.arguments = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         self.parameters = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
-        if not set(rules) <= set(self.arguments):
-            raise TypeError(f"op {name}: a rule for something that is no argument: {set(rules)}")
         self.rules = [rules.get(a) for a in self.arguments]
+        self._check(rules)
+
+    def _check(self, rules: dict[str, Rule]) -> None:
+        """Raise at once for what would go wrong in the first backward."""
+        known = {"xp", "out", *self.arguments, *self.parameters}
+        known |= {f"{a}_shape{s}" for a in self.arguments for s in ("", "s")}
+        if not self.name.isidentifier():
+            raise TypeError(f"op {self.name!r}: the name must be a Python identifier")
+        if taken := RESERVED & {*self.arguments, *self.parameters}:
+            raise TypeError(f"op {self.name}: the names {sorted(taken)} are taken; rename them")
+        if not set(rules) <= set(self.arguments):
+            raise TypeError(
+                f"op {self.name}: rules for {sorted(rules)}, but the arguments are {self.arguments}"
+            )
+        for rule in filter(None, [self.joint, *self.rules]):
+            if unknown := set(self.named(rule)) - known:
+                raise TypeError(
+                    f"op {self.name}: a rule names {sorted(unknown)}; it may name {sorted(known)}"
+                )
 
     def named(self, rule: Rule) -> list[str]:
         """What a rule names, after `g` (and, in a joint rule, `needs`)."""
         return list(inspect.signature(rule).parameters)[1 if self.joint is None else 2 :]
 
+    def watched(self, rule: Rule) -> list[str]:
+        """What of that is a tensor, in the order of the stamps of a node."""
+        named = self.named(rule)
+        return [name for name in ("out", *self.arguments) if name in named]
+
     def as_tensors(self, node: Node) -> Sequence[Any]:
         """What `node` kept, as Tensors in the graph, so that rules run on it are recorded."""
+        cells = iter(node.stamps[::2])
         if self.joint is not None:
-            return self._attach(self.joint, node.kept, node)
+            return self._attach(self.joint, node.kept, node, cells)
         return [
-            None if values is None or rule is None else self._attach(rule, values, node)
+            None if values is None or rule is None else self._attach(rule, values, node, cells)
             for rule, values in zip(self.rules, node.kept, strict=True)
         ]
 
-    def _attach(self, rule: Rule, values: Sequence[Any], node: Node) -> list[Any]:
-        attached: list[Any] = []
-        for name, value in zip(self.named(rule), values, strict=True):
-            if name == "xp":
-                value = sys.modules["minigrad.ops"]
-            elif name == "out" and self.outputs > 1:
-                value = [_rebuild(v, _part_of(node, i, v)) for i, v in enumerate(value)]
+    def _attach(
+        self, rule: Rule, values: Sequence[Any], node: Node, cells: Iterator[list[int]]
+    ) -> list[Any]:
+        kept = dict(zip(self.named(rule), values, strict=True))
+        for name in self.watched(rule):
+            value = kept[name]
+            if name == "out" and self.outputs > 1:
+                parts = [_part_of(node, i, v) for i, v in enumerate(value)]
+                kept[name] = [_rebuild(v, p, cells) for v, p in zip(value, parts, strict=True)]
             elif name == "out":
-                value = _rebuild(value, node)
-            elif name in self.arguments and self.starred:
-                value = [_rebuild(v, p) for v, p in zip(value, node.parents, strict=True)]
-            elif name in self.arguments:
-                value = _rebuild(value, node.parents[self.arguments.index(name)])
-            attached.append(value)
-        return attached
+                kept[name] = _rebuild(value, node, cells)
+            elif self.starred:
+                pairs = zip(value, node.parents, strict=True)
+                kept[name] = [_rebuild(v, p, cells) for v, p in pairs]
+            else:
+                kept[name] = _rebuild(value, node.parents[self.arguments.index(name)], cells)
+        if "xp" in kept:
+            kept["xp"] = sys.modules["minigrad.ops"]
+        return list(kept.values())
 
 
-def _rebuild(value: Any, node: Node | None) -> Any:
+def _rebuild(value: Any, node: Node | None, cells: Iterator[list[int]]) -> Any:
+    """A kept value as the Tensor it was, with the version that writes to that one will raise."""
+    version = next(cells)
     if isinstance(value, np.ndarray) or hasattr(value, "__cuda_array_interface__"):
-        return wrap(value, device_of(value), node)
+        tensor = wrap(value, device_of(value), node)
+        tensor._version = version
+        return tensor
     return value  # a Python number, or an argument that was left out
 
 
@@ -151,11 +182,37 @@ def op(
         return _explain(name, arrays, error, explain)
 
     apply = caller(spec, is_view, explained, as_tensors)
-    whose = "NumPy's" if hasattr(np, name) else "The operation"
-    apply.__doc__ = f"{whose} `{name}({', '.join(spec.arguments)})`"
-    if rules:
-        apply.__doc__ += f"; differentiable, any number of times, in {' and '.join(rules)}"
+    apply.__doc__ = _doc(spec)
     return apply
+
+
+_DOC = """{name}({arguments}), element by element{whose}.
+
+    Arguments:
+        {arguments}: tensors, arrays or numbers, of shapes that broadcast.
+
+    Returns:
+        A Tensor of the broadcast shape, of the dtype that NumPy gives.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+        DtypeError: NumPy does not define the operation for that dtype.
+
+    {derivatives}
+    """
+
+
+def _doc(spec: Op) -> str:
+    """The documentation of an elementwise row; others are called through documented functions."""
+    ruled = [a for a, rule in zip(spec.arguments, spec.rules, strict=True) if rule is not None]
+    return _DOC.format(
+        name=spec.name,
+        arguments=", ".join(spec.arguments),
+        whose=f", as NumPy's `{spec.name}`" if hasattr(np, spec.name) else "",
+        derivatives=f"Differentiable in {' and '.join(ruled)}, any number of times."
+        if ruled
+        else "Not differentiable: no gradient goes through it.",
+    )
 
 
 def op_with_parts(
@@ -169,7 +226,7 @@ def op_with_parts(
     named = spec.named(joint)
 
     def apply(*inputs: Any, **params: Any) -> tuple[Tensor, ...]:
-        inputs = as_tensors(*inputs)
+        inputs = as_tensors(name, *inputs)
         device = inputs[0].device
         arrays = [x._data for x in inputs]
         try:
@@ -184,8 +241,8 @@ def op_with_parts(
         values = dict(zip(spec.arguments, arrays, strict=True))
         values |= {"xp": device.xp, "out": data, **params}
         kept = tuple(values[n] for n in named)
-        watched = [x for x, a in zip(inputs, spec.arguments, strict=True) if a in named]
-        watched += outs if "out" in named else ()
+        watched = list(outs) if "out" in named else []
+        watched += [x for x, a in zip(inputs, spec.arguments, strict=True) if a in named]
         stamps = [item for x in watched for item in (x._version, x._version[0])]
         node = Node(spec, tuple(x._node for x in inputs), kept, stamps, (), None)
         for i, out in enumerate(outs):
@@ -217,28 +274,35 @@ def use(xp: Any, operation: Callable[..., Any], *args: Any, **params: Any) -> An
     return operation.spec.forward(xp, *args, **params)  # type: ignore[attr-defined]
 
 
-def as_tensors(*inputs: Any) -> tuple[Tensor, ...]:
-    """Arguments that are not all Tensors, as Tensors on one device.
+def as_tensors(name: str, *inputs: Any) -> tuple[Tensor, ...]:
+    """Arguments of the operation `name` that are not all Tensors, as Tensors on one device.
 
-    Beside a Tensor, a Python number (or None) becomes a Tensor around the bare number, so that
-    it does not decide the dtype of the result.
+    Beside a Tensor or array, a Python number (or None) becomes a Tensor around the bare number,
+    so that it does not decide the dtype of the result.
     """
     device = next((x.device for x in inputs if isinstance(x, Tensor)), None)
-    bare = (bool, int, float, type(None)) if device is not None else (type(None),)
+    beside = device is not None or any(hasattr(x, "dtype") for x in inputs)
+    bare = (bool, int, float, type(None)) if beside else (type(None),)
     device = device or CPU
     return tuple(
         x
         if isinstance(x, Tensor)
-        else wrap(x if isinstance(x, bare) else _as_array(x, device), device)
+        else wrap(x if isinstance(x, bare) else _as_array(name, x, device), device)
         for x in inputs
     )
 
 
-def _as_array(value: Any, device: Device) -> Array:
-    array = device.xp.asarray(value, dtype=default_dtype_of(value))
+def _as_array(name: str, value: Any, device: Device) -> Array:
+    """A copy, as what is kept for backward must not change when the caller writes to `value`."""
+    array = device.xp.array(value, dtype=default_dtype_of(value))
     if array.dtype.kind not in "fiub":
-        raise DtypeError(f"expected numbers, got {type(value).__name__} of dtype {array.dtype}")
+        raise DtypeError(
+            f"{name}: expected tensors or numbers, got {type(value).__name__} ({array.dtype})"
+        )
     return array
+
+
+_SHAPE_WORDS = ("shape", "dimension", "broadcast", "align", "axis", "axes", "size", "length")
 
 
 def _explain(
@@ -262,6 +326,8 @@ def _explain(
         kind = ArgumentError
     elif isinstance(error, TypeError):
         kind = DtypeError
+    elif isinstance(error, ValueError) and not any(word in str(error) for word in _SHAPE_WORDS):
+        kind = ArgumentError
     elif isinstance(error, IndexError) and not isinstance(error, np.exceptions.AxisError):
         kind = OutOfRangeError
     return kind(f"{name}: {error}; given shapes {shapes}")
