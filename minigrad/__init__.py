@@ -5,9 +5,11 @@ Arrays speak NumPy (`mg.exp`, `axis=`, broadcasting), networks speak PyTorch (`T
 deep networks and `mg.diagnostics` looks into them.
 """
 
+import builtins
+
 import numpy as np
 
-from minigrad import data, diagnostics, errors, inplace, models, nn, ops, optim
+from minigrad import checkpoint, data, diagnostics, errors, inplace, models, nn, ops, optim
 from minigrad.autograd import grad
 from minigrad.backend import device
 from minigrad.derivatives import hessian, hvp, jacobian, jvp, vjp
@@ -44,6 +46,7 @@ __all__ = [
     "amin",
     "bool",
     "cat",
+    "checkpoint",
     "clamp",
     "data",
     "device",
@@ -90,4 +93,5 @@ __all__ = [
     "unsqueeze",
     "vjp",
 ]  # fmt: skip
-__all__ += ops.__all__
+# `from minigrad import *` must not replace `sum`, `max`, `bool` and their like.
+__all__ = [name for name in [*__all__, *ops.__all__] if not hasattr(builtins, name)]

@@ -7,7 +7,6 @@ Operations are written once against `xp`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache, lru_cache
 from types import ModuleType, SimpleNamespace
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, OutOfRangeError
+from minigrad.special import erf
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 
@@ -60,18 +60,6 @@ def _namespace(library: ModuleType, **extra: Any) -> SimpleNamespace:
     return SimpleNamespace(**vars(library), **extra)
 
 
-@np.vectorize(otypes=[np.float64])
-def _erf_float64(x: float) -> float:
-    return math.erf(x)
-
-
-def _erf(x: Array) -> Array:
-    """NumPy has no error function; the C library's is exact to the last bit, one element a time."""
-    x = np.asarray(x)
-    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-    return _erf_float64(x).astype(dtype) if x.size else np.empty(x.shape, dtype)
-
-
 def _is_basic(index: Any) -> bool:
     """Whether an index selects a regular block, in which no element can occur twice."""
     items = index if isinstance(index, tuple) else (index,)
@@ -109,7 +97,7 @@ CPU = Device(
     "cpu",
     _namespace(
         np,
-        erf=_erf,
+        erf=erf,
         scatter_add=_scatter_add,
         check_index=_check_index,
         column_sums=_column_sums,

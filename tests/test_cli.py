@@ -101,7 +101,7 @@ def test_lists_give_every_combination_in_order(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--activation", "gelu"], "unknown activation 'gelu'; use one of identity, relu, sigmoid"),
+        (["--activation", "tahn"], "unknown activation 'tahn'; use one of identity, relu, sigmoid"),
         (["--init", "he,glorot"], "unknown init 'glorot'; use one of default, xavier, he"),
         (["--norm", ""], "unknown norm ''; use one of none, batch, layer"),
         (["--depth", "2"], "depth must be a whole number of at least 3, got '2'"),

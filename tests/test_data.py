@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import minigrad.data
+import minigrad
 from minigrad.data import load_digits, load_iris, standardize
 
 
@@ -85,7 +85,7 @@ def test_writing_into_a_loaded_set_leaves_the_next_load_alone(load):
 @pytest.mark.parametrize("load", [load_digits, load_iris])
 def test_source_and_licence_are_named_on_the_set_and_beside_the_file(load):
     data = load()
-    beside = (Path(minigrad.data.__file__).parent / "_data" / "SOURCES.txt").read_text("utf-8")
+    beside = (Path(minigrad.__file__).parent / "_data" / "SOURCES.txt").read_text("utf-8")
     doi = data.source.rpartition("https://doi.org/")[2]
     assert doi and doi in beside
     assert data.licence.startswith("CC BY 4.0") and "CC BY 4.0" in beside

@@ -168,7 +168,9 @@ MISTAKES = [
         "an unknown activation",
         lambda: mg.models.deep_mlp(3, 4, activation="rleu"),
         errors.ArgumentError,
-        "deep_mlp: unknown activation 'rleu'; use one of identity, relu, sigmoid, tanh",
+        "deep_mlp: unknown activation 'rleu'; use one of identity, relu, sigmoid, tanh, celu, elu, "
+        "gelu, hardsigmoid, hardtanh, leaky_relu, logsigmoid, mish, prelu, relu6, selu, silu, "
+        "softplus, softsign, tanhshrink",
     ),
     (
         "an optimizer without parameters",

@@ -12,7 +12,7 @@ from minigrad import nn
 from minigrad.data import Dataset, standardize
 from minigrad.diagnostics.inputs import load_inputs
 from minigrad.diagnostics.probe import LayerRecord, Probe
-from minigrad.diagnostics.theory import LayerScale, gradient_profile
+from minigrad.diagnostics.theory import PREDICTED, LayerScale, gradient_profile
 from minigrad.errors import ArgumentError
 from minigrad.models import deep_mlp
 from minigrad.ops.creation import tensor
@@ -74,7 +74,7 @@ class LayerDecay:
         z_rms, dz_rms, dw_rms: rms of the layer's output, of the gradient there, and of the
             gradient of its weights.
         dz_rms_theory: what mean-field theory says dz_rms is, starting from the last layer;
-            None with normalization, which it does not cover here.
+            None with normalization and with activations that it does not cover here.
     """
 
     index: int
@@ -174,7 +174,7 @@ def _one_seed(
     with Probe(model) as probe:
         nn.functional.cross_entropy(model(tensor(x[chosen])), tensor(y[chosen])).backward()
     found = probe.records[0].layers
-    if config.norm != "none":
+    if config.norm != "none" or config.activation not in PREDICTED:
         return found, None
     scales = [LayerScale.of(m) for m in model.modules() if isinstance(m, nn.Linear)]
     input_mean_square = float(np.mean(np.square(x[chosen], dtype=np.float64)))

@@ -1,11 +1,12 @@
-"""Modules made of modules: in a row, or as a list."""
+"""Modules made of modules: in a row, as a list, or by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count, groupby
 from typing import Any, Self, overload
 
-from minigrad.errors import DtypeError, OutOfRangeError
+from minigrad.errors import ArgumentError, DtypeError, OutOfRangeError
 from minigrad.nn.module import Module
 
 
@@ -26,8 +27,10 @@ class _Numbered(Module):
 
     def append(self, module: Module) -> Self:
         """Add a module at the end; returns this container."""
-        self._check(len(self), module)
-        self.register_module(str(len(self)), module)
+        _check_module(self, len(self), module)
+        # A slice keeps the names of its modules, so the name that counts on may be taken.
+        taken = {name for name, _ in self._members()}
+        self.register_module(next(n for n in map(str, count(len(self))) if n not in taken), module)
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
@@ -36,18 +39,6 @@ class _Numbered(Module):
             self.append(module)
         return self
 
-    def _check(self, place: int | str, module: Any) -> None:
-        if isinstance(module, Module):
-            return
-        name = type(self).__name__
-        if isinstance(module, type):
-            got, cure = f"the class {module.__name__}", f"make a layer of it: {module.__name__}()"
-        elif isinstance(module, list | tuple):
-            got, cure = f"a {type(module).__name__}", f"unpack it: {name}(*layers)"
-        else:
-            got, cure = f"{type(module).__name__}", "write a Module whose forward calls it"
-        raise DtypeError(f"{name}: item {place} is {got}, not a Module; {cure}")
-
     def __len__(self) -> int:
         return len(self._members())
 
@@ -55,8 +46,35 @@ class _Numbered(Module):
         return iter([module for _, module in self._members()])
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self._check(index, module)
+        _check_module(self, index, module)
         setattr(self, self._name_at(index), module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        """Take modules out. Those after them are counted anew, unless they were named by hand."""
+        members = self._members()
+        counted = all(name.isdecimal() for name, _ in members)
+        gone = members[index] if isinstance(index, slice) else [(self._name_at(index), None)]
+        for name, _ in gone:
+            delattr(self, name)
+        if counted:
+            left = self._members()
+            for name, _ in left:
+                delattr(self, name)
+            for i, (_, module) in enumerate(left):
+                self.register_module(str(i), module)
+
+
+def _check_module(owner: Module, place: int | str, module: Any) -> None:
+    if isinstance(module, Module):
+        return
+    name = type(owner).__name__
+    if isinstance(module, type):
+        got, cure = f"the class {module.__name__}", f"make a layer of it: {module.__name__}()"
+    elif isinstance(module, list | tuple):
+        got, cure = f"a {type(module).__name__}", f"unpack it: {name}(*layers)"
+    else:
+        got, cure = f"{type(module).__name__}", "write a Module whose forward calls it"
+    raise DtypeError(f"{name}: item {place} is {got}, not a Module; {cure}")
 
 
 class Sequential(_Numbered):
@@ -90,7 +108,7 @@ class Sequential(_Numbered):
         else:
             named = {str(i): module for i, module in enumerate(modules)}
         for name, module in named.items():
-            self._check(name, module)
+            _check_module(self, name, module)
             self.register_module(name, module)
 
     @overload
@@ -137,3 +155,90 @@ class ModuleList(_Numbered):
         if isinstance(index, slice):
             return ModuleList(module for _, module in self._members()[index])
         return self.get_submodule(self._name_at(index))
+
+    def __repr__(self) -> str:
+        """Modules that look the same, one after the other, are shown as one with their number."""
+        shown = enumerate(repr(module) for module in self)
+        lines = []
+        for text, run in groupby(shown, key=lambda pair: pair[1]):
+            first, *rest = [index for index, _ in run]
+            where = f"({first}-{rest[-1]}): {len(rest) + 1} x " if rest else f"({first}): "
+            lines.append((where + text).replace("\n", "\n  "))
+        return "\n  ".join(["ModuleList(", *lines]) + "\n)" if lines else "ModuleList()"
+
+
+class ModuleDict(Module):
+    """Modules by name that a Module can own; it has no forward of its own.
+
+    Reads like a dict: `layers["head"]`, `in`, `len`, `del`, `keys`, `values`, `items`, `update`,
+    `pop`, `clear`; in the order in which the modules came.
+
+    Arguments:
+        modules: the first ones: a dict, or pairs of name and module.
+
+    Raises:
+        DtypeError: something that is no Module.
+        ArgumentError: a name that is empty, has a dot in it, or is a method's, such as "train".
+
+    >>> from minigrad import nn
+    >>> heads = nn.ModuleDict({"digit": nn.Linear(8, 10), "odd": nn.Linear(8, 1)})
+    >>> heads["odd"]
+    Linear(in_features=8, out_features=1, bias=True)
+    >>> [name for name, _ in heads.named_parameters()]
+    ['digit.weight', 'digit.bias', 'odd.weight', 'odd.bias']
+    """
+
+    def __init__(
+        self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+    ) -> None:
+        super().__init__()
+        self.update(modules or {})
+
+    def __getitem__(self, name: str) -> Module:
+        found = dict(self.items())
+        if name not in found:
+            raise ArgumentError(
+                f"ModuleDict: no module {name!r}; it has {', '.join(found) or 'none'}"
+            )
+        return found[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        _check_module(self, repr(name), module)
+        self.register_module(name, module)
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> list[str]:
+        return [name for name, _ in self.items()]
+
+    def values(self) -> list[Module]:
+        return [module for _, module in self.items()]
+
+    def items(self) -> list[tuple[str, Module]]:
+        return self._registered("module")
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, or put them in the place of those that have their names."""
+        for name, module in dict(modules).items():
+            self[name] = module
+
+    def pop(self, name: str) -> Module:
+        """Take a module out, and return it."""
+        module = self[name]
+        delattr(self, name)
+        return module
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        for name in self.keys():
+            del self[name]

@@ -1,62 +1,23 @@
-"""What training makes small. All take `reduction`: "mean" (over all items), "sum" or "none"."""
+"""Losses that measure a distance, and what all losses share.
+
+Every loss takes `reduction`: "mean" (over all items), "sum" or "none". What stands behind the `*`
+must be named, since PyTorch has outdated arguments between.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad import ops
-from minigrad.errors import ArgumentError, DtypeError, OutOfRangeError, ShapeError
-from minigrad.ops import as_tensor, fused
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops import as_tensor
 from minigrad.tensor import Tensor
 
-
-def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """-log softmax(input)[target]: how surprised a classifier is by the right answers.
-
-    Its derivative by the input is (softmax(input) - one_hot(target)), divided by n for "mean".
-    It takes raw scores; a softmax before it would be applied twice.
-
-    Arguments:
-        input: scores (logits), floating point, shape (n, classes), (classes,) or
-            (n, classes, ...).
-        target: class numbers 0 to classes - 1, integers; the input's shape without the class
-            axis.
-        reduction: "mean", "sum" or "none".
-
-    Returns:
-        One number; with "none", the shape of `target`.
-
-    Raises:
-        DtypeError: targets that are not integers.
-        ShapeError: shapes that do not fit, or an empty batch to take the mean of.
-        OutOfRangeError: a class number outside of 0 to classes - 1.
-
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
-    >>> F.cross_entropy(mg.zeros(5, 10), mg.tensor([0, 1, 2, 3, 9]))  # log(10): no idea at all
-    tensor(2.3026)
-    """
-    scores, labels, shape = _by_class("cross_entropy", input, target, reduction)
-    loss = fused.cross_entropy(scores, labels, reduction=reduction)
-    return loss.reshape(shape) if reduction == "none" else loss
+REDUCTIONS = ("mean", "sum", "none")
 
 
-def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """-input[target]: the cross-entropy of log-probabilities, as `log_softmax` gives them.
-
-    Arguments, result and errors as for `cross_entropy`, with log-probabilities as input.
-
-    >>> import minigrad as mg
-    >>> from minigrad.nn import functional as F
-    >>> F.nll_loss(mg.tensor([[-0.5, -2.0]]), mg.tensor([1]))
-    tensor(2.)
-    """
-    rows, labels, shape = _by_class("nll_loss", input, target, reduction)
-    loss = -rows[ops.arange(len(rows), device=rows.device), labels]
-    return _reduce(loss.reshape(shape), reduction)
-
-
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     """(input - target)^2, the squared error.
 
     Arguments:
@@ -67,17 +28,18 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
         One number; with "none", the shape of `input`.
 
     Raises:
-        ShapeError: the two shapes differ.
+        ShapeError: the two shapes differ, or an empty batch to take the mean of.
+        ArgumentError: an unknown reduction.
 
     >>> import minigrad as mg
     >>> from minigrad.nn import functional as F
     >>> F.mse_loss(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0]))
     tensor(2.)
     """
-    return _reduce(ops.square(_difference("mse_loss", input, target, reduction)), reduction)
+    return reduce(ops.square(_difference("mse_loss", input, target, reduction)), reduction)
 
 
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+def l1_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     """|input - target|, the absolute error. Arguments and errors as for `mse_loss`.
 
     >>> import minigrad as mg
@@ -85,26 +47,116 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     >>> F.l1_loss(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0]), reduction="sum")
     tensor(2.)
     """
-    return _reduce(ops.abs(_difference("l1_loss", input, target, reduction)), reduction)
+    return reduce(ops.abs(_difference("l1_loss", input, target, reduction)), reduction)
 
 
-def _check_reduction(name: str, reduction: str, items: int) -> None:
-    if reduction not in ("mean", "sum", "none"):
-        raise ArgumentError(f"{name}: unknown reduction {reduction!r}; valid: mean, sum, none")
-    if reduction == "mean" and items == 0:
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """d^2 / 2 where |d| < delta, delta (|d| - delta / 2) beyond, with d = input - target.
+
+    Its derivative is d limited to [-delta, delta], so that no item pulls harder than delta.
+
+    Arguments:
+        input, target, reduction: as for `mse_loss`.
+        delta: above 0.
+
+    Raises:
+        ArgumentError: a delta that is not above 0; else as `mse_loss`.
+
+    Source: Huber (1964), "Robust estimation of a location parameter".
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.huber_loss(mg.tensor([1.0, 10.0]), mg.zeros(2), reduction="none")
+    tensor([0.5, 9.5])
+    """
+    if not delta > 0:
+        raise ArgumentError(f"huber_loss: delta must be above 0, got {delta!r}")
+    return reduce(_huber(_difference("huber_loss", input, target, reduction), delta), reduction)
+
+
+def smooth_l1_loss(
+    input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond, with d = input - target.
+
+    The Huber loss divided by its delta: the slope stays within [-1, 1] for every beta, and
+    beta = 0 is `l1_loss`.
+
+    Arguments:
+        input, target, reduction: as for `mse_loss`.
+        beta: 0 or more.
+
+    Raises:
+        ArgumentError: a negative beta; else as `mse_loss`.
+
+    Source: Girshick (2015), "Fast R-CNN", equation 3 (there beta = 1).
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.smooth_l1_loss(mg.tensor([1.0, 10.0]), mg.zeros(2), reduction="none", beta=2.0)
+    tensor([0.25, 9.  ])
+    """
+    if not beta >= 0:
+        raise ArgumentError(f"smooth_l1_loss: beta must not be negative, got {beta!r}")
+    d = _difference("smooth_l1_loss", input, target, reduction)
+    return reduce(_huber(d, beta) / beta if beta > 0 else ops.abs(d), reduction)
+
+
+def _huber(d: Tensor, delta: float) -> Tensor:
+    # Both branches at once: c is d inside, and +-delta beyond, where c (d - c/2) is a line.
+    c = ops.clip(d, -delta, delta)
+    return c * (d - 0.5 * c)
+
+
+def hinge_embedding_loss(
+    input: Any, target: Any, margin: float = 1.0, *, reduction: str = "mean"
+) -> Tensor:
+    """x where the target is 1, max(0, margin - x) where it is -1.
+
+    For a distance x between two items: alike ones are pulled together, others pushed apart until
+    the margin lies between them.
+
+    Arguments:
+        input: any shape.
+        target: 1 or -1 for each element, the same shape.
+        reduction: as for `mse_loss`.
+
+    Raises:
+        ArgumentError: a target that is neither 1 nor -1; else as `mse_loss`.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.hinge_embedding_loss(mg.tensor([0.2, 0.2]), mg.tensor([1, -1]), reduction="none")
+    tensor([0.2, 0.8])
+    """
+    x, y = as_tensor(input), as_tensor(target)
+    check_same_shape("hinge_embedding_loss", x, y)
+    check_reduction("hinge_embedding_loss", reduction, x.size)
+    alike = y.data == 1
+    if not (alike | (y.data == -1)).all():
+        raise ArgumentError(
+            "hinge_embedding_loss: targets must be 1 (alike) or -1 (not alike); from labels 0 and "
+            "1 make them with 2 * target - 1"
+        )
+    return reduce(ops.where(alike, x, ops.clip(margin - x, min=0)), reduction)
+
+
+# -- shared by all losses ------------------------------------------------------------------------
+
+
+def check_reduction(
+    name: str, reduction: str, items: int, valid: Sequence[str] = REDUCTIONS
+) -> None:
+    """Refuse an unknown reduction, and the mean of nothing."""
+    if reduction not in valid:
+        raise ArgumentError(f"{name}: unknown reduction {reduction!r}; valid: {', '.join(valid)}")
+    if "mean" in reduction and items == 0:
         raise ShapeError(f"{name}: an empty batch has no mean; skip it, or use reduction='sum'")
 
 
-def _reduce(loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return loss
-    return ops.mean(loss) if reduction == "mean" else ops.sum(loss)
-
-
-def _difference(name: str, input: Any, target: Any, reduction: str) -> Tensor:
-    x, y = as_tensor(input), as_tensor(target)
+def check_same_shape(name: str, x: Tensor, y: Tensor) -> None:
+    """Refuse what would broadcast: (n, 1) against (n,) would compare everything with everything."""
     if x.shape != y.shape:
-        # (n, 1) against (n,) would broadcast to (n, n) and compare everything with everything.
         raise ShapeError(
             f"{name}: input has shape {x.shape}, target {y.shape}; they must be equal. "
             + (
@@ -113,49 +165,17 @@ def _difference(name: str, input: Any, target: Any, reduction: str) -> Tensor:
                 else "Compare a prediction with one target for each of its numbers"
             )
         )
-    _check_reduction(name, reduction, x.size)
+
+
+def reduce(loss: Tensor, reduction: str) -> Tensor:
+    """The losses of all items, or their mean or sum."""
+    if reduction == "none":
+        return loss
+    return ops.mean(loss) if reduction == "mean" else ops.sum(loss)
+
+
+def _difference(name: str, input: Any, target: Any, reduction: str) -> Tensor:
+    x, y = as_tensor(input), as_tensor(target)
+    check_same_shape(name, x, y)
+    check_reduction(name, reduction, x.size)
     return x - y
-
-
-def _by_class(
-    name: str, input: Any, target: Any, reduction: str
-) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-    """Scores as rows (n, classes), the labels, checked, as (n,), and the shape they came in."""
-    scores, labels = as_tensor(input), as_tensor(target)
-    if scores.ndim == 0:
-        raise ShapeError(f"{name}: input is a single number; it needs one score per class")
-    class_axis = min(1, scores.ndim - 1)
-    classes = scores.shape[class_axis]
-    if labels.dtype.kind not in "iu":
-        raise DtypeError(
-            f"{name}: target holds {labels.dtype}, but it must hold class numbers, integers 0 to "
-            f"{classes - 1}; "
-            + (
-                "from one-hot rows make them with target.argmax(axis=1)"
-                if labels.shape == scores.shape
-                else "convert it with target.astype(mg.int64)"
-            )
-        )
-    expected = scores.shape[:class_axis] + scores.shape[class_axis + 1 :]
-    if labels.shape != expected:
-        raise ShapeError(
-            f"{name}: input of shape {scores.shape} ({classes} classes on axis {class_axis}) "
-            f"takes a target of shape {expected}, got {labels.shape}"
-            + (f"; use target.reshape{expected}" if labels.size * classes == scores.size else "")
-        )
-    _check_reduction(name, reduction, labels.size)
-    _check_labels(name, labels, classes)
-    if scores.ndim == 2:
-        return scores, labels, expected
-    rows = scores.moveaxis(class_axis, -1).reshape(labels.size, classes)
-    return rows, labels.reshape(-1), expected
-
-
-def _check_labels(name: str, labels: Tensor, classes: int) -> None:
-    values = labels.data
-    if values.size and (values.min() < 0 or values.max() >= classes):
-        wrong = values[(values < 0) | (values >= classes)].reshape(-1)[0]
-        raise OutOfRangeError(
-            f"{name}: target has class {int(wrong)}, but the input has {classes} classes, 0 to "
-            f"{classes - 1}; count classes from 0, or give the last layer one output per class"
-        )

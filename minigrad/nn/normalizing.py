@@ -2,7 +2,14 @@
 
     y = (x - mean) / sqrt(var + eps) * weight + bias
 
-They differ in the axes that mean and variance are taken over.
+They differ in the axes that mean and (biased) variance are taken over. Of an input with axes
+(n, channels, length):
+
+    batch_norm      n and length: one mean per channel
+    layer_norm      channels and length, say: one mean per example
+    group_norm      length and the channels of a group: one mean per example and group
+    instance_norm   length: one mean per example and channel
+    rms_norm        as layer_norm, without the mean
 """
 
 from __future__ import annotations
@@ -11,10 +18,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minigrad import ops
-from minigrad.errors import ArgumentError, ShapeError
-from minigrad.ops import as_tensor
-from minigrad.tape import no_grad
+from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.nn.arguments import check_count
+from minigrad.ops import as_tensor, fused_norms
+from minigrad.ops.fused_norms import Layout, Memo
 from minigrad.tensor import Tensor
 
 
@@ -59,31 +69,124 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
-    x = as_tensor(input)
-    _check_features(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    axes = (0, *range(2, x.ndim))
-    per_feature = (1, x.shape[1], *(1,) * (x.ndim - 2))
-    if training:
-        n = x.size // max(x.shape[1], 1)
-        if n < 2:
-            raise ShapeError(
-                f"batch_norm: in training, input of shape {x.shape} has {n} value per feature, "
-                "which has no variance; use batches of 2 or more, or model.eval()"
-            )
-        mean = ops.mean(x, axes, keepdims=True)
-        centred = x - mean
-        var = ops.mean(ops.square(centred), axes, keepdims=True)
-        _move(running_mean, mean, momentum)
-        _move(running_var, var * (n / (n - 1)), momentum)
-    elif running_mean is None or running_var is None:
-        raise ArgumentError(
-            "batch_norm: outside of training it needs running_mean and running_var; give both, "
-            "or training=True to use the batch's own"
+    x = _floating("batch_norm", input)
+    if x.ndim < 2:
+        raise ShapeError(
+            f"batch_norm: input has shape {x.shape}; it takes (n, features), or more axes after"
         )
-    else:
-        centred = x - running_mean.reshape(per_feature)
-        var = running_var.reshape(per_feature)
-    return _scale(centred / ops.sqrt(var + eps), weight, bias, per_feature)
+    _check_channels("batch_norm", x, running_mean, running_var, weight, bias)
+    if not training:
+        return _as_they_are("batch_norm", x, running_mean, running_var, weight, bias, eps)
+    layout = Layout(x.shape, axes=(0, *range(2, x.ndim)), own=(1,))
+    if layout.count < 2:
+        raise ShapeError(
+            f"batch_norm: in training, input of shape {x.shape} has {layout.count} value per "
+            "feature, which has no variance; use batches of 2 or more, or model.eval()"
+        )
+    memo = Memo()
+    out = fused_norms.batch_norm(x, weight, bias, layout=layout, eps=eps, memo=memo)
+    _move(running_mean, memo.mean, momentum)
+    _move(running_var, memo.var * (layout.count / (layout.count - 1)), momentum)
+    return out
+
+
+def instance_norm(
+    input: Any,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalize each channel of each example over the axes after the channels.
+
+    Arguments:
+        input: shape (n, channels, length) or (n, channels, ...).
+        running_mean, running_var: shape (channels,), or None. They move as in `batch_norm`,
+            towards the mean over the examples.
+        weight, bias: shape (channels,), or None.
+        use_input_stats: with False, normalize by the running statistics as they are.
+
+    Returns:
+        The shape of `input`.
+
+    Raises:
+        ShapeError: channels that do not fit; one value per channel.
+        ArgumentError: neither `use_input_stats` nor running statistics.
+
+    Source: Ulyanov, Vedaldi & Lempitsky (2016), equation 3.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.instance_norm(mg.tensor([[[1.0, 3.0], [10.0, 30.0]]]), eps=0.0)
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
+    """
+    x = _floating("instance_norm", input)
+    if x.ndim < 3:
+        raise ShapeError(
+            f"instance_norm: input has shape {x.shape}; it takes (n, channels, length), or more "
+            "axes after"
+        )
+    _check_channels("instance_norm", x, running_mean, running_var, weight, bias)
+    if not use_input_stats:
+        return _as_they_are("instance_norm", x, running_mean, running_var, weight, bias, eps)
+    layout = Layout(x.shape, axes=tuple(range(2, x.ndim)), own=(1,))
+    if layout.count < 2:
+        raise ShapeError(
+            f"instance_norm: input of shape {x.shape} has {layout.count} value per channel, which "
+            "has no variance; use a longer input, or layer_norm"
+        )
+    memo = Memo()
+    out = fused_norms.instance_norm(x, weight, bias, layout=layout, eps=eps, memo=memo)
+    if len(x):
+        unbiased = memo.var * (layout.count / (layout.count - 1))
+        _move(running_mean, memo.mean.mean(axis=0), momentum)
+        _move(running_var, unbiased.mean(axis=0), momentum)
+    return out
+
+
+def group_norm(
+    input: Any,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalize each example over groups of neighbouring channels (and any axes after them).
+
+    Arguments:
+        input: shape (n, channels) or (n, channels, ...).
+        num_groups: into how many groups the channels are cut; 1 normalizes over all of them.
+            Where a group holds a single number, the output is `bias` whatever the input.
+        weight, bias: shape (channels,), or None.
+
+    Returns:
+        The shape of `input`.
+
+    Raises:
+        ShapeError: channels that the groups do not divide, or that do not fit.
+
+    Source: Wu & He (2018), equations 1, 2 and 7.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.group_norm(mg.tensor([[1.0, 3.0, 10.0, 30.0]]), num_groups=2, eps=0.0)
+    tensor([[-1.,  1., -1.,  1.]])
+    """
+    x = _floating("group_norm", input)
+    groups = check_count("group_norm", "num_groups", num_groups)
+    if x.ndim < 2 or x.shape[1] % groups or x.shape[1] == 0:
+        raise ShapeError(
+            f"group_norm: input has shape {x.shape}; it takes (n, channels), or more axes after, "
+            f"with channels a multiple of num_groups={groups}"
+        )
+    _check_channels("group_norm", x, None, None, weight, bias)
+    view = (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
+    layout = Layout(view, axes=tuple(range(2, len(view))), own=(1, 2))
+    return fused_norms.group_norm(x, weight, bias, layout=layout, eps=eps, memo=Memo())
 
 
 def layer_norm(
@@ -114,42 +217,120 @@ def layer_norm(
     tensor([[-1.,  1.],
             [-1.,  1.]])
     """
+    x = _floating("layer_norm", input)
+    layout = _of_last_axes("layer_norm", x, normalized_shape, weight, bias)
+    return fused_norms.layer_norm(x, weight, bias, layout=layout, eps=eps, memo=Memo())
+
+
+def rms_norm(
+    input: Any,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) * weight, the mean being that of each example's own features.
+
+    Arguments:
+        input: shape (..., *normalized_shape).
+        normalized_shape: the last axes, over which to normalize.
+        weight: of `normalized_shape`, or None.
+        eps: None takes the machine precision of the input's dtype, as PyTorch does.
+
+    Returns:
+        The shape of `input`.
+
+    Raises:
+        ShapeError: the input does not end in `normalized_shape`, or weight differs.
+
+    Source: Zhang & Sennrich (2019), equation 4.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.rms_norm(mg.tensor([1.0, -7.0]), 2)
+    tensor([ 0.2, -1.4])
+    """
+    x = _floating("rms_norm", input)
+    layout = _of_last_axes("rms_norm", x, normalized_shape, weight, None)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    return fused_norms.rms_norm(x, weight, None, layout=layout, eps=eps, memo=Memo(), centred=False)
+
+
+def _floating(name: str, input: Any) -> Tensor:
     x = as_tensor(input)
+    if x.dtype.kind != "f":
+        raise DtypeError(
+            f"{name}: input holds {x.dtype}; convert it first, e.g. x.astype(mg.float32)"
+        )
+    return x
+
+
+def _of_last_axes(
+    name: str,
+    x: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None,
+    bias: Tensor | None,
+) -> Layout:
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape or math.prod(shape) == 0:
         raise ShapeError(
-            f"layer_norm: input of shape {x.shape} does not end in normalized_shape {shape}"
+            f"{name}: input of shape {x.shape} does not end in normalized_shape {shape}"
         )
-    for name, tensor in {"weight": weight, "bias": bias}.items():
+    for role, tensor in (("weight", weight), ("bias", bias)):
         if tensor is not None and tensor.shape != shape:
-            raise ShapeError(f"layer_norm: {name} has shape {tensor.shape}, it must be {shape}")
-    axes = tuple(range(x.ndim - len(shape), x.ndim))
-    centred = x - ops.mean(x, axes, keepdims=True)
-    var = ops.mean(ops.square(centred), axes, keepdims=True)
-    return _scale(centred / ops.sqrt(var + eps), weight, bias, shape)
+            raise ShapeError(f"{name}: {role} has shape {tensor.shape}, it must be {shape}")
+    last = tuple(range(x.ndim - len(shape), x.ndim))
+    return Layout(x.shape, axes=last, own=last)
 
 
-def _scale(x: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> Tensor:
-    if weight is not None:
-        x = x * weight.reshape(shape)
-    return x if bias is None else x + bias.reshape(shape)
-
-
-def _move(running: Tensor | None, now: Tensor, momentum: float) -> None:
-    """Let a running statistic follow that of this batch."""
-    if running is not None:
-        with no_grad():
-            running.copy_((1 - momentum) * running + momentum * now.reshape(running.shape))
-
-
-def _check_features(x: Tensor, **per_feature: Tensor | None) -> None:
-    if x.ndim < 2:
-        raise ShapeError(
-            f"batch_norm: input has shape {x.shape}; it takes (n, features), or more axes after"
-        )
-    for name, tensor in per_feature.items():
+def _check_channels(
+    name: str,
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+) -> None:
+    for role, tensor in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if tensor is not None and tensor.shape != (x.shape[1],):
             raise ShapeError(
-                f"batch_norm: input of shape {x.shape} has {x.shape[1]} features on axis 1, but "
-                f"{name} has shape {tensor.shape}; give the layer num_features={x.shape[1]}"
+                f"{name}: input of shape {x.shape} has {x.shape[1]} features on axis 1, but "
+                f"{role} has shape {tensor.shape}; give the layer "
+                f"{'num_channels' if name == 'group_norm' else 'num_features'}={x.shape[1]}"
             )
+
+
+def _as_they_are(
+    name: str,
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> Tensor:
+    """Normalize by the running statistics: per channel one factor and one summand."""
+    if running_mean is None or running_var is None:
+        raise ArgumentError(
+            f"{name}: outside of training it needs running_mean and running_var; give both, "
+            f"or {'training' if name == 'batch_norm' else 'use_input_stats'}=True to use the "
+            "batch's own"
+        )
+    per_channel = (1, x.shape[1], *(1,) * (x.ndim - 2))
+    out = (x - running_mean.reshape(per_channel)) / ops.sqrt(running_var + eps).reshape(per_channel)
+    if weight is not None:
+        out = out * weight.reshape(per_channel)
+    return out if bias is None else out + bias.reshape(per_channel)
+
+
+def _move(running: Tensor | None, now: Any, momentum: float) -> None:
+    """Let a running statistic follow that of this batch, an array."""
+    if running is not None:
+        kept = (1 - momentum) * running.data
+        running.data[...] = kept + momentum * now.reshape(running.shape)
+        running.mark_written()

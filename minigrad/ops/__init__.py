@@ -6,7 +6,7 @@ function a rule uses must exist here under the same name.
 
 from minigrad.ops import linalg as linalg
 from minigrad.ops import methods as methods
-from minigrad.ops.activations import log_softmax, relu, sigmoid, softmax
+from minigrad.ops.activations import log_softmax, sigmoid, softmax
 from minigrad.ops.creation import (
     arange,
     as_tensor,
@@ -115,6 +115,7 @@ from minigrad.ops.products import (
     tensordot,
     trace,
 )  # fmt: skip
+from minigrad.ops.rectifiers import relu
 from minigrad.ops.reductions import (
     all,
     any,

@@ -38,7 +38,15 @@ def _power_exponent(g: Any, xp: Any, x: Any, out: Any) -> Any:
     return g * xp.where(zero, 0, out * xp.log(xp.where(zero, 1, x)))
 
 
-power = op("power", lambda xp, x, p: x**p, x=_power_base, p=_power_exponent)
+def _power_forward(xp: Any, x: Any, p: Any) -> Any:
+    # NumPy's power takes a hundred times as long as the products that it stands for.
+    if isinstance(p, int) and p in (3, 4) and x.dtype.kind == "f":
+        square = x * x
+        return square * x if p == 3 else square * square
+    return x**p
+
+
+power = op("power", _power_forward, x=_power_base, p=_power_exponent)
 
 # -- powers, exponentials, logarithms ----------------------------------------------------------
 

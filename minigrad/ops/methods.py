@@ -16,6 +16,7 @@ from minigrad.ops import (
     norms,
     piecewise,
     products,
+    rectifiers,
     reductions,
     shaping,
 )
@@ -65,16 +66,18 @@ for _name, _operation in {
 
 _METHODS = {
     elementwise: "exp exp2 expm1 log log2 log10 log1p sqrt square reciprocal sin cos tan arcsin "
-    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh erf",
-    piecewise: "abs sign floor ceil round trunc clip isnan isinf isfinite maximum minimum",
+    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh erf sinc logaddexp",
+    piecewise: "abs sign floor ceil round trunc clip isnan isinf isfinite maximum minimum "
+    "remainder",
     reductions: "sum mean var std max min prod cumsum cumprod logsumexp argmax argmin all any "
     "median",
-    indexing: "sort argsort topk gather scatter_add index_add take",
+    indexing: "sort argsort topk gather scatter_add index_add take take_along_axis",
     shaping: "reshape ravel flatten transpose swapaxes moveaxis squeeze expand_dims broadcast_to "
-    "split repeat tile flip roll tril triu clone astype",
-    products: "matmul dot trace diagonal diag",
+    "split repeat tile flip roll rot90 pad tril triu clone astype",
+    products: "matmul dot inner outer tensordot kron trace diagonal diag",
     norms: "norm",
-    activations: "sigmoid relu softmax log_softmax",
+    activations: "sigmoid softmax log_softmax",
+    rectifiers: "relu",
 }
 for _module, _names in _METHODS.items():
     for _name in _names.split():
@@ -98,16 +101,30 @@ setattr(Tensor, "T", property(lambda self: shaping.transpose(self)))  # noqa: B0
 setattr(Tensor, "mT", property(lambda self: shaping.swapaxes(self, -1, -2)))  # noqa: B010
 
 
-def to(x: Tensor, target: Any) -> Tensor:
-    """`x` on another device ("cpu", "cuda", "cuda:N") or in another dtype.
+def to(x: Tensor, target: Any = None, dtype: Any = None, device: Any = None) -> Tensor:
+    """`x` on another device, in another dtype, or both.
+
+    Arguments:
+        target: a device ("cpu", "cuda", "cuda:N") or a dtype; or name them:
+        dtype: floating point, integer or bool.
+        device: "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        `x` itself where it is so already. The gradient comes back to where `x` is.
 
     >>> import minigrad as mg
     >>> mg.ones(1).to(mg.float64).dtype
     dtype('float64')
     """
     if isinstance(target, str | backend.Device) and not _is_dtype_name(target):
-        return creation.move(x, backend.device(target))
-    return shaping.astype(x, target, copy=False)
+        device = target
+    elif target is not None:
+        dtype = target
+    if device is not None:
+        x = creation.move(x, backend.device(device))
+    if dtype is not None and backend.check_dtype(dtype) != x.dtype:
+        x = shaping.astype(x, dtype)
+    return x
 
 
 def _is_dtype_name(target: Any) -> bool:

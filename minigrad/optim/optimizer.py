@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from operator import is_
+from typing import Any, ClassVar
 
-from minigrad.backend import Array
 from minigrad.errors import ArgumentError, DtypeError
 from minigrad.optim.flat import Bucket
 from minigrad.tape import RemovableHandle, enable_grad
@@ -14,9 +14,16 @@ from minigrad.tensor import Tensor, wrap
 
 Group = dict[str, Any]
 
+# What a setting of one of these names must satisfy, in every optimizer.
+_NOT_NEGATIVE = {
+    "eps", "initial_accumulator_value", "lr", "lr_decay", "momentum", "momentum_decay",
+    "trust_coefficient", "weight_decay",
+}  # fmt: skip
+_FRACTIONS = {"alpha", "rho"}
+
 
 class Optimizer:
-    """Base of the optimizers; a subclass names its state and gives the rule of one update.
+    """Base of the optimizers; a subclass gives the rule of one update and names its state.
 
     Arguments:
         params: parameters, or groups: dicts with the key `params` and settings of their own.
@@ -25,17 +32,49 @@ class Optimizer:
     Attributes:
         param_groups: list of dicts with `params` and the settings; change a setting, such as
             `group["lr"]`, at any time.
+        steps_taken: how often `step` was called.
+        rule: the update as a function on arrays, `rule(p, g, step, *state, **settings)`, that
+            returns the new p and the new state; `step` is 1 at the first.
+        numbers: which entries of the state are one number, the same for all elements.
+        whole_parameters: True if the rule must see a parameter as a whole, in its shape (for its
+            norm, say); False lets it work on stretches of many parameters at once.
 
     Raises:
-        ArgumentError: no parameters, one that occurs twice, or an unknown setting.
+        ArgumentError: no parameters, one that occurs twice, or a setting that is unknown or out
+            of its range.
         DtypeError: something that is no Tensor.
+
+    An optimizer of one's own is its rule, its settings and its state:
+
+    >>> import minigrad as mg
+    >>> def heavy_ball(p, g, step, velocity, *, lr, friction):
+    ...     velocity = (1 - friction) * velocity - lr * g
+    ...     return p + velocity, velocity
+    >>> class HeavyBall(mg.optim.Optimizer):
+    ...     rule = staticmethod(heavy_ball)
+    ...     def __init__(self, params, lr=0.1, friction=0.5):
+    ...         super().__init__(params, dict(lr=lr, friction=friction))
+    ...     def initial_state(self, group):
+    ...         return {"velocity": 0.0}
+    >>> w = mg.tensor([1.0], requires_grad=True)
+    >>> optimizer = HeavyBall([w])
+    >>> w.grad = mg.ones(1)
+    >>> optimizer.step()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.75], requires_grad=True)
     """
 
+    rule: ClassVar[staticmethod[..., tuple[Any, ...]]]
+    numbers: ClassVar[tuple[str, ...]] = ()
+    whole_parameters: ClassVar[bool] = False
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
-        self.defaults = defaults
+        self.defaults = {name: _plain(value) for name, value in defaults.items()}
         self.param_groups: list[Group] = []
-        self._buckets: list[list[Bucket]] = []
-        self._waiting: dict[Tensor, tuple[int, dict[str, Array]]] = {}  # state not in a bucket
+        self.steps_taken = 0
+        self._arranged: list[_Arranged] = []
+        self._waiting: dict[Tensor, dict[str, Any]] = {}  # state that is not in a bucket
         self._before: dict[int, Any] = {}
         self._after: dict[int, Any] = {}
         if isinstance(params, Tensor):
@@ -43,6 +82,7 @@ class Optimizer:
         groups = list(params)
         if not groups:
             raise ArgumentError(f"{self._name}: no parameters; pass model.parameters()")
+        self.check(self.defaults)
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -52,15 +92,32 @@ class Optimizer:
 
     # -- what a subclass says ------------------------------------------------------------------
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
-        """The names of the arrays kept per parameter, each of the parameter's shape."""
-        raise NotImplementedError
+    def initial_state(self, group: Group) -> dict[str, float | None]:
+        """Per name in the state, in the rule's order, what it starts from; None: not kept."""
+        return {}
 
-    def rule(
-        self, values: Array, grad: Array, state: tuple[Array, ...], step: int, group: Group
-    ) -> tuple[Array, tuple[Array, ...]]:
-        """New values and state of one update; `step` is 1 at the first."""
-        raise NotImplementedError
+    def settings(self, group: Group) -> dict[str, Any]:
+        """What the rule is called with: the group without what others, say schedules, put in."""
+        return {name: _plain(group[name]) for name in self.defaults}
+
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Raise an ArgumentError for a setting out of its range; a subclass may add to it."""
+        for name in _NOT_NEGATIVE & settings.keys():
+            if not settings[name] >= 0:
+                raise ArgumentError(
+                    f"{self._name}: {name} must not be negative, got {settings[name]}"
+                )
+        for name in _FRACTIONS & settings.keys():
+            if not 0 <= settings[name] <= 1:
+                raise ArgumentError(
+                    f"{self._name}: {name} must lie in [0, 1], got {settings[name]}"
+                )
+        if "betas" in settings:
+            betas = settings["betas"]
+            if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
+                raise ArgumentError(
+                    f"{self._name}: betas must be two numbers in [0, 1), got {betas}"
+                )
 
     # -- what users call -----------------------------------------------------------------------
 
@@ -80,13 +137,16 @@ class Optimizer:
             if id(p) in known:
                 raise ArgumentError(f"{self._name}: a parameter of shape {p.shape} occurs twice")
             known.add(id(p))
-        unknown = set(group) - set(self.defaults) - {"params"}
+        unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
         if unknown:
             raise ArgumentError(
                 f"{self._name}: unknown setting {sorted(unknown)}; valid: {sorted(self.defaults)}"
             )
-        self.param_groups.append({**self.defaults, **group, "params": params})
-        self._buckets.append([])
+        settings = {name: _plain(value) for name, value in group.items() if name != "params"}
+        complete = {**self.defaults, **settings, "params": params}
+        self.check(complete)
+        self.param_groups.append(complete)
+        self._arranged.append(_Arranged())
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters (or set them to zeros)."""
@@ -105,6 +165,10 @@ class Optimizer:
 
         Returns:
             What the closure returned, or None.
+
+        Raises:
+            ShapeError: a parameter's data changed its shape, dtype or device; nothing is
+                updated then.
         """
         loss = None
         for hook in list(self._before.values()):
@@ -112,9 +176,13 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for i, group in enumerate(self.param_groups):
-            for bucket in self._arrange(i, group):
-                bucket.update(partial(self.rule, step=bucket.step + 1, group=group))
+        for i in range(len(self.param_groups)):
+            self._arrange(i)
+        for group, arranged in zip(self.param_groups, self._arranged, strict=True):
+            settings = self.settings(group)
+            for bucket in arranged.buckets:
+                bucket.update(self.rule, settings)
+        self.steps_taken += 1
         for hook in list(self._after.values()):
             hook(self, (closure,), {})
         return loss
@@ -129,43 +197,47 @@ class Optimizer:
 
     # -- state ---------------------------------------------------------------------------------
 
-    def _arrange(self, i: int, group: Group) -> list[Bucket]:
-        """Buckets of exactly those parameters of group i that have a gradient now."""
+    def _arrange(self, i: int) -> None:
+        """See that group i has buckets of exactly those parameters that have a gradient now."""
+        group, arranged = self.param_groups[i], self._arranged[i]
         active = [p for p in group["params"] if p._grad is not None]
-        held = [p for bucket in self._buckets[i] for p in bucket.params]
-        if len(active) == len(held) and {id(p) for p in active} == {id(p) for p in held}:
-            return self._buckets[i]
+        initial = self.initial_state(group)
+        kept = [name for name, start in initial.items() if start is not None]
+        if (
+            len(active) == len(arranged.active)
+            and all(map(is_, active, arranged.active))
+            and kept == arranged.kept
+        ):
+            for bucket in arranged.buckets:
+                bucket.show()
+            return
         self._dissolve(i)
         alike: dict[Any, list[Tensor]] = {}
-        for p in active:
-            step = self._waiting[p][0] if p in self._waiting else 0
-            alike.setdefault((p.dtype, p.device, step), []).append(p)
-        for (_, device, step), params in alike.items():
-            states = [self._waiting.pop(p, (0, {}))[1] for p in params]
-            state = {
-                name: [
-                    s.get(name, device.xp.zeros_like(p.data))
-                    for p, s in zip(params, states, strict=True)
-                ]
-                for name in self.state_names(group)
-            }
-            self._buckets[i].append(Bucket(params, state, step))
-        return self._buckets[i]
+        # Small parameters side by side: the biases of a deep network make one piece.
+        for p in sorted(active, key=lambda p: p.size):
+            saved = self._waiting.get(p, {})
+            key = (p.dtype, p.device, *(saved.get(name) for name in ("step", *self.numbers)))
+            alike.setdefault(key, []).append(p)
+        buckets = []
+        for params in alike.values():
+            states = [self._waiting.pop(p, {}) for p in params]
+            buckets.append(Bucket(params, states, initial, self.numbers, self.whole_parameters))
+        self._arranged[i] = _Arranged(active, kept, buckets)
 
     def _dissolve(self, i: int) -> None:
-        for bucket in self._buckets[i]:
+        for bucket in self._arranged[i].buckets:
             for k, p in enumerate(bucket.params):
-                self._waiting[p] = bucket.step, bucket.state_of(k)
-        self._buckets[i] = []
+                self._waiting[p] = bucket.state_of(k)
+        self._arranged[i] = _Arranged()
 
     @property
     def state(self) -> dict[Tensor, dict[str, Any]]:
         """Per parameter that was updated a copy of its state: `step` and arrays of its shape."""
-        found = {p: {"step": step, **arrays} for p, (step, arrays) in self._waiting.items()}
-        for buckets in self._buckets:
-            for bucket in buckets:
+        found = dict(self._waiting)
+        for arranged in self._arranged:
+            for bucket in arranged.buckets:
                 for k, p in enumerate(bucket.params):
-                    found[p] = {"step": bucket.step, **bucket.state_of(k)}
+                    found[p] = bucket.state_of(k)
         return found
 
     def state_dict(self) -> dict[str, Any]:
@@ -193,23 +265,29 @@ class Optimizer:
                 f"parameters, this optimizer's {sizes}"
             )
         params = [p for group in self.param_groups for p in group["params"]]
-        waiting = {}
-        for k, entry in state.items():
-            p = params[int(k)]
-            arrays = {
-                n: p.device.xp.array(a, dtype=p.dtype) for n, a in entry.items() if n != "step"
-            }
-            for name, array in arrays.items():
-                if array.shape != p.shape:
-                    raise ArgumentError(
-                        f"{self._name}: saved {name} of parameter {k} has shape {array.shape}, "
-                        f"the parameter {p.shape}"
-                    )
-            waiting[p] = int(entry.get("step", 1)), arrays
+        waiting = {params[int(k)]: self._loaded(params[int(k)], k, state[k]) for k in state}
         for mine, saved in zip(self.param_groups, groups, strict=True):
-            mine.update({key: value for key, value in saved.items() if key != "params"})
-        self._buckets = [[] for _ in self.param_groups]
+            mine.update({key: _plain(value) for key, value in saved.items() if key != "params"})
+        self._arranged = [_Arranged() for _ in self.param_groups]
         self._waiting = waiting
+
+    def _loaded(self, p: Tensor, k: Any, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """The saved state of parameter number k, in its dtype and on its device."""
+        # PyTorch's SGD and Muon save no step; they have taken one if they saved anything.
+        loaded: dict[str, Any] = {"step": int(entry.get("step", 1))}
+        for name, value in entry.items():
+            if name == "step" or value is None:
+                continue
+            if name in self.numbers:
+                loaded[name] = float(value)
+                continue
+            loaded[name] = p.device.xp.asarray(value, dtype=p.dtype).copy()
+            if loaded[name].shape != p.shape:
+                raise ArgumentError(
+                    f"{self._name}: saved {name} of parameter {k} has shape "
+                    f"{loaded[name].shape}, the parameter {p.shape}"
+                )
+        return loaded
 
     def __repr__(self) -> str:
         lines = [f"{self._name} ("]
@@ -219,16 +297,20 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def check_not_negative(optimizer: str, **settings: float) -> None:
-    """Raise an ArgumentError for a setting below 0."""
-    for name, value in settings.items():
-        if not value >= 0:
-            raise ArgumentError(f"{optimizer}: {name} must not be negative, got {value}")
+@dataclass(slots=True)
+class _Arranged:
+    """The buckets of one group, and what they were made for."""
+
+    active: list[Tensor] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    buckets: list[Bucket] = field(default_factory=list)
 
 
-def checked_betas(optimizer: str, betas: Iterable[float]) -> tuple[float, float]:
-    """Two decay rates in [0, 1)."""
-    pair = tuple(betas)
-    if len(pair) != 2 or not all(0 <= b < 1 for b in pair):
-        raise ArgumentError(f"{optimizer}: betas must be two numbers in [0, 1), got {betas}")
-    return pair
+def _plain(value: Any) -> Any:
+    """A NumPy number or one-element Tensor as a Python number.
+
+    A float64 of NumPy would promote float32 parameters, and make each update compute in float64.
+    """
+    if isinstance(value, tuple | list):
+        return tuple(_plain(v) for v in value)
+    return value.item() if hasattr(value, "item") else value

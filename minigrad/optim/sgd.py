@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from minigrad.backend import Array
 from minigrad.errors import ArgumentError
-from minigrad.optim.optimizer import Group, Optimizer, check_not_negative
+from minigrad.optim.optimizer import Group, Optimizer
 
 
 def sgd(
     p: Array,
     g: Array,
-    buffer: Array,
     step: int,
+    buffer: Array = None,
     *,
     lr: float,
     momentum: float = 0.0,
@@ -61,6 +62,8 @@ class SGD(Optimizer):
     tensor([-0.5], requires_grad=True)
     """
 
+    rule = staticmethod(sgd)
+
     def __init__(
         self,
         params: Any,
@@ -72,9 +75,6 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        check_not_negative("SGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ArgumentError("SGD: nesterov needs momentum > 0 and dampening = 0")
         super().__init__(
             params,
             dict(
@@ -83,12 +83,10 @@ class SGD(Optimizer):
             ),
         )  # fmt: skip
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
-        return ("momentum_buffer",) if group["momentum"] else ()
+    def initial_state(self, group: Group) -> dict[str, float | None]:
+        return {"momentum_buffer": 0.0 if group["momentum"] else None}
 
-    def rule(
-        self, values: Array, grad: Array, state: tuple[Array, ...], step: int, group: Group
-    ) -> tuple[Array, tuple[Array, ...]]:
-        settings = {name: group[name] for name in self.defaults}
-        values, buffer = sgd(values, grad, state[0] if state else None, step, **settings)
-        return values, (buffer,) if state else ()
+    def check(self, settings: Mapping[str, Any]) -> None:
+        super().check(settings)
+        if settings["nesterov"] and (settings["momentum"] == 0 or settings["dampening"] != 0):
+            raise ArgumentError("SGD: nesterov needs momentum > 0 and dampening = 0")

@@ -197,7 +197,7 @@ def test_the_factor_is_the_geometric_mean_over_hidden_layers_above_underflow():
         ({"dtype": "float16"}, "dtype: unknown 'float16'; use one of float32, float64"),
         ({"seeds": ()}, "seeds: none given"),
         ({"data": "mnist"}, "data: unknown 'mnist'; use one of digits, iris, random"),
-        ({"init": "lecun"}, "unknown init 'lecun'; use one of default, xavier, he"),
+        ({"init": "glorot"}, "unknown init 'glorot'; use one of default, xavier, he"),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_is_explained(change, message):

@@ -1,4 +1,4 @@
-"""Sequential and ModuleList."""
+"""Sequential, ModuleList and ModuleDict."""
 
 from __future__ import annotations
 
@@ -55,6 +55,82 @@ def test_module_list() -> None:
     assert type(layers[0]) is nn.Sigmoid and layers[-1] is layers[2]
     with pytest.raises(NotImplementedError, match="ModuleList"):
         layers(mg.ones(1, 1))
+
+
+def test_taking_out_counts_the_rest_anew() -> None:
+    for build in (lambda *m: nn.Sequential(*m), lambda *m: nn.ModuleList(m)):
+        tanh, linear, relu = nn.Tanh(), nn.Linear(1, 1), nn.ReLU()
+        net = build(tanh, linear, relu)
+        del net[0]
+        assert list(net.named_children()) == [("0", linear), ("1", relu)]
+        assert [n for n, _ in net.named_parameters()] == ["0.weight", "0.bias"]
+        del net[-1]
+        assert list(net) == [linear]
+        net = build(tanh, linear, relu)
+        del net[:2]
+        assert list(net.named_children()) == [("0", relu)]
+
+
+def test_taking_out_leaves_names_given_by_hand() -> None:
+    net = nn.Sequential({"first": nn.Tanh(), "second": nn.ReLU()})
+    del net[0]
+    assert [n for n, _ in net.named_children()] == ["second"] and not hasattr(net, "first")
+
+
+def test_appending_to_a_slice_replaces_nothing() -> None:
+    net = nn.Sequential(nn.Tanh(), nn.ReLU(), nn.Linear(1, 1))[1:]
+    net.append(nn.Sigmoid())
+    assert [type(m).__name__ for m in net] == ["ReLU", "Linear", "Sigmoid"]
+
+
+def test_module_dict() -> None:
+    tanh, linear = nn.Tanh(), nn.Linear(1, 1)
+    layers = nn.ModuleDict([("act", tanh), ("head", linear)])
+    assert layers["head"] is linear and "act" in layers and "tail" not in layers
+    assert len(layers) == 2 and list(layers) == layers.keys() == ["act", "head"]
+    assert layers.values() == [tanh, linear] and layers.items()[0] == ("act", tanh)
+    assert list(layers.state_dict()) == ["head.weight", "head.bias"]
+    layers.update({"act": nn.ReLU(), "tail": nn.Sigmoid()})
+    assert [type(m).__name__ for m in layers.values()] == ["ReLU", "Linear", "Sigmoid"]
+    assert layers.pop("head") is linear and layers.keys() == ["act", "tail"]
+    del layers["act"]
+    layers.clear()
+    assert len(layers) == 0 and repr(layers) == "ModuleDict()"
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (
+            lambda layers: layers["tail"],
+            "ModuleDict: no module 'tail'; it has head",
+        ),
+        (
+            lambda layers: layers.update({"tail": 3}),
+            "ModuleDict: item 'tail' is int, not a Module; write a Module whose forward calls it",
+        ),
+        (
+            lambda layers: layers.update({"train": nn.Tanh()}),
+            "ModuleDict: there is already an attribute 'train', which is no module; choose "
+            "another name",
+        ),
+    ],
+)
+def test_what_a_module_dict_refuses(use: object, message: str) -> None:
+    with pytest.raises(mg.errors.MinigradError) as caught:
+        use(nn.ModuleDict({"head": nn.Tanh()}))
+    assert str(caught.value) == message
+
+
+@pytest.mark.torch
+def test_repr_is_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
+    shown = []
+    for n in (nn, torch.nn):
+        blocks = n.ModuleList(n.Sequential(n.Linear(2, 2), n.Tanh()) for _ in range(3))
+        blocks.append(n.ReLU())
+        shown.append(repr(n.ModuleDict({"blocks": blocks, "none": n.ModuleList()})))
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize(

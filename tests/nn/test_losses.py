@@ -109,6 +109,123 @@ def test_cross_entropy_of_extreme_logits(
     np.testing.assert_allclose(x.grad.data, [slopes], rtol=2e-3, atol=1e-300)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("size", [0.3, 1.0, 2.5])
+def test_bounded_distances_agree_with_pytorch(
+    size: float, reduction: str, rng: np.random.Generator
+) -> None:
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.functional
+    x, y = rng.normal(0, 2, (6, 4)), rng.normal(0, 2, (6, 4))
+    x[0] = y[0]  # no distance at all
+    x[1], y[1] = size, 0.0  # where the parabola ends
+    check_twins(
+        lambda x, y: F.huber_loss(x, y, reduction, size),
+        lambda x, y: theirs.huber_loss(x, y, reduction, size),
+        x,
+        y,
+    )
+    check_twins(
+        lambda x, y: F.smooth_l1_loss(x, y, reduction=reduction, beta=size),
+        lambda x, y: theirs.smooth_l1_loss(x, y, reduction=reduction, beta=size),
+        x,
+        y,
+    )
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("margin", [1.0, 0.3])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_hinge_embedding_agrees_with_pytorch(
+    reduction: str, margin: float, rng: np.random.Generator
+) -> None:
+    torch = pytest.importorskip("torch")
+    x, signs = rng.normal(size=(6, 4)), rng.choice([-1, 1], (6, 4))
+    x[0], signs[0] = margin, -1  # at the kink
+    check_twins(
+        lambda x, t: F.hinge_embedding_loss(x, t, margin, reduction=reduction),
+        lambda x, t: torch.nn.functional.hinge_embedding_loss(x, t, margin, reduction=reduction),
+        x,
+        signs,
+    )
+
+
+def test_smooth_l1_of_beta_0_is_l1(rng: np.random.Generator) -> None:
+    x = mg.tensor(np.array([-2.0, 0.0, 3.0]), requires_grad=True)
+    smooth = F.smooth_l1_loss(x, np.zeros(3), beta=0.0)
+    assert smooth.item() == F.l1_loss(x, np.zeros(3)).item()
+    assert mg.grad(smooth, x)[0].tolist() == [-1 / 3, 0, 1 / 3]
+
+
+@pytest.mark.parametrize("loss", [F.huber_loss, F.smooth_l1_loss, F.mse_loss])
+def test_distances_are_differentiated_right_twice(loss: object) -> None:
+    x = mg.tensor(np.array([-3.0, -0.4, 0.0, 0.2, 2.0]), requires_grad=True)
+    y = mg.tensor(np.zeros(5), requires_grad=True)
+    assert gradcheck(loss, (x, y))
+    assert gradgradcheck(loss, (x, y))
+
+
+def test_a_huge_distance_does_not_overflow() -> None:
+    # Its square would.
+    x = mg.tensor([1e30], requires_grad=True)
+    loss = F.huber_loss(x, mg.zeros(1), delta=2.0)
+    loss.backward()
+    assert loss.item() == pytest.approx(2e30) and x.grad.item() == 2
+
+
+def test_penalties(rng: np.random.Generator) -> None:
+    a, b = (mg.tensor(rng.normal(size=s), requires_grad=True) for s in [(3, 2), ()])
+    flat = np.append(a.data.ravel(), b.data)
+    for penalty, value, slope in (
+        (F.l1_penalty, abs(flat).sum(), np.sign),
+        (F.l2_penalty, (flat**2).sum(), lambda p: 2 * p),
+    ):
+        out = penalty(p for p in (a, b))
+        assert out.item() == pytest.approx(value, rel=1e-14)
+        for p, g in zip((a, b), mg.grad(out, [a, b]), strict=True):
+            np.testing.assert_allclose(g.data, slope(p.data))
+        assert penalty(a).item() == pytest.approx(penalty([a]).item())
+
+
+def test_half_the_l2_penalty_is_weight_decay() -> None:
+    def step(decay: float, penalty: float) -> np.ndarray:
+        net = mg.nn.Linear(3, 2, generator=mg.Generator(0))
+        optimizer = mg.optim.SGD(net.parameters(), lr=0.1, weight_decay=decay)
+        loss = net(mg.ones(4, 3)).sum() + penalty / 2 * F.l2_penalty(net.parameters())
+        loss.backward()
+        optimizer.step()
+        return net.weight.data.copy()
+
+    np.testing.assert_allclose(step(0.3, 0.0), step(0.0, 0.3), rtol=1e-6)
+    assert abs(step(0.3, 0.0) - step(0.0, 0.0)).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: F.l2_penalty([]),
+            "l2_penalty: got no parameters; net.parameters() can be read only once, so call it "
+            "anew, or keep list(net.parameters())",
+        ),
+        (
+            lambda: F.hinge_embedding_loss(mg.ones(2), [0, 1]),
+            "hinge_embedding_loss: targets must be 1 (alike) or -1 (not alike); from labels 0 and "
+            "1 make them with 2 * target - 1",
+        ),
+        (
+            lambda: F.huber_loss(mg.ones(2), mg.ones(2), delta=-1),
+            "huber_loss: delta must be above 0, got -1",
+        ),
+    ],
+)
+def test_bad_arguments(call: object, message: str) -> None:
+    with pytest.raises(mg.errors.ArgumentError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
 def test_softmaxes_of_extreme_numbers() -> None:
     x = mg.tensor([[1e4, 0.0, -1e4], [-np.inf, 0.0, 0.0]])
     np.testing.assert_array_equal(F.softmax(x, 1).data, [[1, 0, 0], [0, 0.5, 0.5]])

@@ -34,10 +34,16 @@ CASES = {
         "convert it with target.astype(mg.int64)",
     ),
     "one-hot labels": (
-        lambda: F.cross_entropy(X, mg.one_hot(mg.tensor([0, 1, 2]), 4)),
+        lambda: F.nll_loss(X, mg.one_hot(mg.tensor([0, 1, 2]), 4)),
         DtypeError,
-        "cross_entropy: target holds float32, but it must hold class numbers, integers 0 to 3; "
+        "nll_loss: target holds float32, but it must hold class numbers, integers 0 to 3; "
         "from one-hot rows make them with target.argmax(axis=1)",
+    ),
+    "one-hot labels of integers": (
+        lambda: F.cross_entropy(X, mg.one_hot(mg.tensor([0, 1, 2]), 4, dtype=mg.int64)),
+        ShapeError,
+        "cross_entropy: input of shape (3, 4) (4 classes on axis 1) takes a target of shape "
+        "(3,), got (3, 4); from one-hot rows make class numbers with target.argmax(axis=1)",
     ),
     "labels as a column": (
         lambda: F.cross_entropy(X, mg.zeros(3, 1, dtype=mg.int64)),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.ops.activations import relu, sigmoid
+from minigrad.ops.activations import sigmoid
+from minigrad.ops.rectifiers import relu
 
 
 def slopes(func, *values):

@@ -116,6 +116,12 @@ def test_python_numbers_do_not_widen(dtype):
     assert x.grad.dtype == dtype
 
 
+def test_python_numbers_beside_an_array_are_not_rounded():
+    # As float32 0.1 is 0.10000000149.
+    for out in (mg.multiply(np.ones(1), 0.1), mg.multiply(0.1, np.ones(1))):
+        assert (out.dtype, out.item()) == (np.float64, 0.1)
+
+
 def test_gradient_through_astype():
     x = mg.ones(2, requires_grad=True)
     y = x.astype(mg.float64)

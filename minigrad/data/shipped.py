@@ -1,4 +1,4 @@
-"""Real data, small enough to ship inside the package.
+"""Real data, small enough to ship inside the package, and what a data set is.
 
 Two sets: 1,797 handwritten digits and Fisher's 150 irises. Both load in milliseconds, need
 no network, and come back as plain NumPy arrays.
@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-__all__ = ["Dataset", "load_digits", "load_iris", "standardize"]
-
-_FOLDER = Path(__file__).parent / "_data"
+_FOLDER = Path(__file__).parent.parent / "_data"
 _CC_BY = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/"
 
 
@@ -104,41 +102,3 @@ def load_iris() -> Dataset:
         "UCI, https://doi.org/10.24432/C56C76",
         licence=_CC_BY,
     )
-
-
-def standardize(x: ArrayLike) -> NDArray[np.float32]:
-    """Give every feature mean 0 and variance 1 over the whole set.
-
-    Computes ``(x - mean) / std`` column by column, with the biased std (divided by n). A
-    column that never changes, such as a corner pixel that is always blank, becomes 0.
-
-    Args:
-        x: real numbers of shape (n, features), n at least 1.
-
-    Returns:
-        float32 array of the same shape; the input is left as it was.
-
-    Raises:
-        ValueError: x is not two-dimensional, has no row, or holds NaN or infinity.
-
-    Example:
-        >>> from minigrad.data import standardize
-        >>> standardize([[1.0, 5.0], [3.0, 5.0]]).tolist()
-        [[-1.0, 0.0], [1.0, 0.0]]
-    """
-    values = np.asarray(x, dtype=np.float64)
-    if values.ndim != 2 or len(values) == 0:
-        raise ValueError(
-            f"standardize: x has shape {values.shape}, but one row per example is needed: "
-            "(n, features) with n >= 1; reshape images with x.reshape(len(x), -1)"
-        )
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        raise ValueError(
-            f"standardize: x[{row}, {column}] is {values[row, column]}; "
-            "drop or fill in such rows first, or the whole column would become NaN"
-        )
-    # Asking std == 0 would not do: rounding leaves the std of a constant column near 1e-17.
-    constant = values.max(axis=0) == values.min(axis=0)
-    centred = np.where(constant, 0.0, values - values.mean(axis=0))
-    return (centred / np.where(constant, 1.0, values.std(axis=0))).astype(np.float32)

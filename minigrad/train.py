@@ -1,0 +1,314 @@
+"""fit: the training loop, with all that one would write around it.
+
+By hand a loop is five lines, and every lesson that teaches one writes it out:
+
+    for epoch in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss(model(x), y).backward()
+            optimizer.step()
+
+`fit` adds averages over each epoch, validation, early stopping, a progress bar, and an end with a
+reason where numbers stop being numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad import nn
+from minigrad.divergence import Diverged, check_parameters, explain_loss
+from minigrad.errors import ArgumentError
+from minigrad.nn.arguments import check_count
+from minigrad.ops.creation import as_tensor
+from minigrad.optim.lr_scheduler import ReduceLROnPlateau
+from minigrad.progress import progress_bar
+from minigrad.tape import no_grad
+from minigrad.tensor import Tensor
+
+__all__ = ["Diverged", "accuracy", "evaluate", "fit"]
+
+Batch = tuple[Tensor, Any]
+Measure = Callable[[Tensor, Any], Any]  # of outputs and targets: a loss or a metric
+History = dict[str, list[float]]
+
+
+def accuracy(output: Tensor, target: Any) -> float:
+    """The share of examples whose largest score is that of the right class.
+
+    Arguments:
+        output: scores, (n, classes).
+        target: class numbers, (n,).
+
+    >>> import minigrad as mg
+    >>> mg.train.accuracy(mg.tensor([[2.0, 1.0], [0.0, 1.0]]), mg.tensor([0, 0]))
+    0.5
+    """
+    return float((output.data.argmax(axis=1) == as_tensor(target).data).mean())
+
+
+def evaluate(
+    model: nn.Module,
+    data: Iterable[Any],
+    loss: Measure,
+    metrics: Mapping[str, Measure] | None = None,
+) -> dict[str, float]:
+    """Loss and metrics over all of `data`, in evaluation mode and without gradients.
+
+    Arguments:
+        model, data, loss, metrics: as for `fit`.
+
+    Returns:
+        "loss" and the names of the metrics, each the mean over all examples. The model is left in
+        the mode in which it was.
+
+    Raises:
+        ArgumentError: no batches, or something else than batches (x, y).
+
+    >>> import minigrad as mg
+    >>> model = mg.models.deep_mlp(3, 16)
+    >>> loader = mg.data.DataLoader(mg.data.load_digits(), batch_size=256)
+    >>> found = mg.train.evaluate(
+    ...     model, loader, mg.nn.functional.cross_entropy, {"accuracy": mg.train.accuracy}
+    ... )
+    >>> list(found)
+    ['loss', 'accuracy']
+    """
+    means = _Means()
+    with _mode(model, training=False), no_grad():
+        for x, y in _batches("evaluate", data):
+            _measure(means, model(x), y, loss, metrics or {})
+    return means.values()
+
+
+def fit(
+    model: nn.Module,
+    data: Iterable[Any],
+    optimizer: Any,
+    loss: Measure,
+    epochs: int,
+    *,
+    validation: Iterable[Any] | None = None,
+    metrics: Mapping[str, Measure] | None = None,
+    callbacks: Sequence[Callable[[nn.Module, History], Any]] = (),
+    scheduler: Any = None,
+    accumulate: int = 1,
+    patience: int | None = None,
+    progress: bool | None = None,
+) -> History:
+    """Train a model, and tell what happened.
+
+    Arguments:
+        model: called with x.
+        data: batches (x, y), as a `DataLoader` gives them anew for every epoch.
+        optimizer: of the model's parameters. To clip gradients or to step a schedule at every
+            update, hook in: `optimizer.register_step_pre_hook(lambda *_: clip_grad_norm_(...))`,
+            `optimizer.register_step_post_hook(lambda *_: scheduler.step())`.
+        loss: `loss(model(x), y)`, the mean over the examples of the batch.
+        epochs: how often to go through the data.
+        validation: batches to evaluate on after every epoch.
+        metrics: further functions of output and target by name, such as
+            `{"accuracy": train.accuracy}`; means over the examples.
+        callbacks: called as `f(model, history)` after every epoch; one that returns True ends
+            the training.
+        scheduler: stepped after every epoch; a `ReduceLROnPlateau` gets the validation loss (or,
+            without one, the training loss).
+        accumulate: batches to add up gradients over before each update. The update is that of
+            one batch of all their examples, as long as no layer looks at the batch (BatchNorm).
+        patience: stop when the validation loss has not fallen below its best for so many epochs.
+            Then, and also where the epochs run out, the weights of the best epoch come back.
+        progress: show a bar (needs tqdm)? None: where there is someone to see it, in a terminal
+            or notebook, if tqdm is installed.
+
+    Returns:
+        The history, a dict of lists with a number for every epoch: "epoch" (from 1), "lr" (of the
+        first group, during the epoch), "loss" and the metrics, and with validation "val_loss" and
+        "val_" before each metric. Training figures are taken from the batches as they pass, so
+        while the weights change.
+
+    Raises:
+        Diverged: the loss or a weight is no finite number; it says at which step and in which
+            layer that began, and holds the history until then.
+        ArgumentError: an option that does not fit, or something else than batches (x, y).
+
+    >>> import minigrad as mg
+    >>> digits = mg.data.load_digits()
+    >>> g = mg.Generator(0)
+    >>> x, x_test, y, y_test = mg.data.train_test_split(digits, generator=g)
+    >>> model = mg.models.deep_mlp(3, 32, "relu", "he", generator=g)
+    >>> history = mg.train.fit(
+    ...     model,
+    ...     mg.data.DataLoader((x, y), batch_size=32, shuffle=True, generator=g),
+    ...     mg.optim.Adam(model.parameters(), lr=0.003),
+    ...     mg.nn.functional.cross_entropy,
+    ...     epochs=5,
+    ...     validation=mg.data.DataLoader((x_test, y_test), batch_size=450),
+    ...     metrics={"accuracy": mg.train.accuracy},
+    ... )
+    >>> history["val_accuracy"][-1] > 0.9
+    True
+    """
+    check_count("fit", "epochs", epochs)
+    check_count("fit", "accumulate", accumulate)
+    if patience is not None:
+        check_count("fit", "patience", patience)
+        if validation is None:
+            raise ArgumentError("fit: patience watches the validation loss; pass validation=...")
+    metrics = metrics or {}
+    history: History = {}
+    best = _Best(model, patience) if patience is not None else None
+    bar = progress_bar(epochs, data, progress)
+    # What overflows is found and explained here; NumPy's warnings would only come before it.
+    with bar, _mode(model, training=True), np.errstate(over="ignore", invalid="ignore"):
+        first_step = 1
+        for epoch in range(1, epochs + 1):
+            row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
+            means = _Means()
+            batches = bar.each(_batches("fit", data))
+            for step, group in enumerate(_groups(batches, accumulate), start=first_step):
+                _update(model, optimizer, loss, metrics, group, means, step, history)
+                first_step = step + 1
+            check_parameters(model, first_step - 1, history)
+            row |= means.values()
+            if validation is not None:
+                found = evaluate(model, validation, loss, metrics)
+                row |= {f"val_{name}": value for name, value in found.items()}
+            for name, value in row.items():
+                history.setdefault(name, []).append(value)
+            bar.show(row)
+            if scheduler is not None:
+                _step_schedule(scheduler, row)
+            # Not in any(): all are called, whatever the others say.
+            wishes = [callback(model, history) is True for callback in callbacks]
+            if any(wishes) or (best is not None and best.is_over(row["val_loss"])):
+                break
+        if best is not None:
+            best.restore()
+    return history
+
+
+# -- one update --------------------------------------------------------------------------------
+
+
+def _update(
+    model: nn.Module, optimizer: Any, loss: Measure, metrics: Mapping[str, Measure],
+    group: list[Batch], means: _Means, step: int, history: History,
+) -> None:  # fmt: skip
+    """One step of the optimizer, from the gradients of all batches of the group together."""
+    total = sum(len(x) for x, _ in group)
+    last_gradients = {name: p.grad for name, p in model.named_parameters()}
+    optimizer.zero_grad()
+    for x, y in group:
+        output = model(x)
+        value = _measure(means, output, y, loss, metrics)
+        if not math.isfinite(value.item()):
+            raise Diverged(explain_loss(model, x, y, value.item(), step, last_gradients), history)
+        # Each mean counts as much as its batch has examples: a short last one counts less.
+        share = len(x) / total
+        (value if share == 1 else value * share).backward()
+    optimizer.step()
+
+
+def _measure(
+    means: _Means, output: Tensor, y: Any, loss: Measure, metrics: Mapping[str, Measure]
+) -> Tensor:
+    value: Tensor = loss(output, y)
+    if value.size != 1:
+        raise ArgumentError(
+            f"fit: the loss has shape {value.shape}; it must be one number, the mean over the batch"
+        )
+    means.add("loss", value.item(), len(output))
+    with no_grad():
+        for name, metric in metrics.items():
+            means.add(name, float(metric(output, y)), len(output))
+    return value
+
+
+class _Means:
+    """Means over examples, from means over batches."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, list[float]] = {}
+
+    def add(self, name: str, mean: float, count: int) -> None:
+        pair = self.sums.setdefault(name, [0.0, 0.0])
+        pair[0] += mean * count
+        pair[1] += count
+
+    def values(self) -> dict[str, float]:
+        return {name: total / count for name, (total, count) in self.sums.items()}
+
+
+# -- data --------------------------------------------------------------------------------------
+
+
+def _batches(owner: str, data: Iterable[Any]) -> Iterator[Batch]:
+    empty = True
+    for batch in data:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise ArgumentError(
+                f"{owner}: data must give batches (x, y), but it gave a {type(batch).__name__}; "
+                "for arrays, use DataLoader((x, y), batch_size=...)"
+            )
+        empty = False
+        yield as_tensor(batch[0]), batch[1]
+    if empty:
+        raise ArgumentError(
+            f"{owner}: data gave no batch; a generator is used up after one epoch, so pass a "
+            "DataLoader or a list"
+        )
+
+
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    batches = iter(batches)
+    while group := list(itertools.islice(batches, size)):
+        yield group
+
+
+# -- the model between epochs ------------------------------------------------------------------
+
+
+@contextmanager
+def _mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Training or evaluation for a while; then every module is as it was."""
+    before = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
+class _Best:
+    """The weights of the epoch with the lowest validation loss, and how long ago it was."""
+
+    def __init__(self, model: nn.Module, patience: int) -> None:
+        self.model, self.patience = model, patience
+        self.loss, self.waited = math.inf, 0
+        self.state = copy.deepcopy(model.state_dict())
+
+    def is_over(self, loss: float) -> bool:
+        if loss < self.loss:
+            self.loss, self.waited = loss, 0
+            self.state = copy.deepcopy(self.model.state_dict())
+        else:
+            self.waited += 1
+        return self.waited >= self.patience
+
+    def restore(self) -> None:
+        self.model.load_state_dict(self.state)
+
+
+def _step_schedule(scheduler: Any, row: Mapping[str, float]) -> None:
+    if isinstance(scheduler, ReduceLROnPlateau):
+        scheduler.step(row.get("val_loss", row["loss"]))
+    else:
+        scheduler.step()
