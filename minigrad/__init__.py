@@ -9,7 +9,7 @@ import builtins
 
 import numpy as np
 
-from minigrad import checkpoint, data, diagnostics, errors, inplace, models, nn, ops, optim
+from minigrad import checkpoint, data, diagnostics, errors, inplace, models, nn, ops, optim, train
 from minigrad.autograd import grad
 from minigrad.backend import device
 from minigrad.derivatives import hessian, hvp, jacobian, jvp, vjp
@@ -89,6 +89,7 @@ __all__ = [
     "pow",
     "set_grad_enabled",
     "sub",
+    "train",
     "uint8",
     "unsqueeze",
     "vjp",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
@@ -72,5 +73,5 @@ def progress_bar(epochs: int, data: Any, wanted: bool | None) -> Silence:
 
 
 def _has_viewer() -> bool:
-    in_notebook = "ipykernel" in sys.modules and hasattr(__builtins__, "__IPYTHON__")
+    in_notebook = "ipykernel" in sys.modules and hasattr(builtins, "__IPYTHON__")
     return in_notebook or sys.stderr.isatty()

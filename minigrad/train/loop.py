@@ -24,16 +24,14 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
-from minigrad.divergence import Diverged, check_parameters, explain_loss
 from minigrad.errors import ArgumentError
 from minigrad.nn.arguments import check_count
 from minigrad.ops.creation import as_tensor
 from minigrad.optim.lr_scheduler import ReduceLROnPlateau
-from minigrad.progress import progress_bar
 from minigrad.tape import no_grad
 from minigrad.tensor import Tensor
-
-__all__ = ["Diverged", "accuracy", "evaluate", "fit"]
+from minigrad.train.divergence import check_loss, check_parameters
+from minigrad.train.progress import progress_bar
 
 Batch = tuple[Tensor, Any]
 Measure = Callable[[Tensor, Any], Any]  # of outputs and targets: a loss or a metric
@@ -84,7 +82,7 @@ def evaluate(
     means = _Means()
     with _mode(model, training=False), no_grad():
         for x, y in _batches("evaluate", data):
-            _measure(means, model(x), y, loss, metrics or {})
+            _measure(means, model, x, y, loss, metrics or {})
     return means.values()
 
 
@@ -111,7 +109,7 @@ def fit(
         optimizer: of the model's parameters. To clip gradients or to step a schedule at every
             update, hook in: `optimizer.register_step_pre_hook(lambda *_: clip_grad_norm_(...))`,
             `optimizer.register_step_post_hook(lambda *_: scheduler.step())`.
-        loss: `loss(model(x), y)`, the mean over the examples of the batch.
+        loss: `loss(model(x), y)`, the mean over the examples of the batch, the rows of x.
         epochs: how often to go through the data.
         validation: batches to evaluate on after every epoch.
         metrics: further functions of output and target by name, such as
@@ -167,15 +165,15 @@ def fit(
     bar = progress_bar(epochs, data, progress)
     # What overflows is found and explained here; NumPy's warnings would only come before it.
     with bar, _mode(model, training=True), np.errstate(over="ignore", invalid="ignore"):
-        first_step = 1
+        step = 0
         for epoch in range(1, epochs + 1):
-            row = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
+            row = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
             means = _Means()
             batches = bar.each(_batches("fit", data))
-            for step, group in enumerate(_groups(batches, accumulate), start=first_step):
+            for group in _groups(batches, accumulate):
+                step += 1
                 _update(model, optimizer, loss, metrics, group, means, step, history)
-                first_step = step + 1
-            check_parameters(model, first_step - 1, history)
+            check_parameters(model, step, history)
             row |= means.values()
             if validation is not None:
                 found = evaluate(model, validation, loss, metrics)
@@ -185,9 +183,10 @@ def fit(
             bar.show(row)
             if scheduler is not None:
                 _step_schedule(scheduler, row)
-            # Not in any(): all are called, whatever the others say.
-            wishes = [callback(model, history) is True for callback in callbacks]
-            if any(wishes) or (best is not None and best.is_over(row["val_loss"])):
+            reasons = [callback(model, history) is True for callback in callbacks]
+            if best is not None:
+                reasons.append(best.is_over(row["val_loss"]))
+            if any(reasons):
                 break
         if best is not None:
             best.restore()
@@ -203,13 +202,11 @@ def _update(
 ) -> None:  # fmt: skip
     """One step of the optimizer, from the gradients of all batches of the group together."""
     total = sum(len(x) for x, _ in group)
-    last_gradients = {name: p.grad for name, p in model.named_parameters()}
-    optimizer.zero_grad()
-    for x, y in group:
-        output = model(x)
-        value = _measure(means, output, y, loss, metrics)
-        if not math.isfinite(value.item()):
-            raise Diverged(explain_loss(model, x, y, value.item(), step, last_gradients), history)
+    for i, (x, y) in enumerate(group):
+        value = _measure(means, model, x, y, loss, metrics)
+        check_loss(model, x, y, value.item(), step, history)
+        if i == 0:  # not before: should the loss have broken, the old gradients tell why
+            optimizer.zero_grad()
         # Each mean counts as much as its batch has examples: a short last one counts less.
         share = len(x) / total
         (value if share == 1 else value * share).backward()
@@ -217,17 +214,24 @@ def _update(
 
 
 def _measure(
-    means: _Means, output: Tensor, y: Any, loss: Measure, metrics: Mapping[str, Measure]
+    means: _Means,
+    model: nn.Module,
+    x: Tensor,
+    y: Any,
+    loss: Measure,
+    metrics: Mapping[str, Measure],
 ) -> Tensor:
+    """The loss of a batch; it and the metrics are added to the means."""
+    output = model(x)
     value: Tensor = loss(output, y)
     if value.size != 1:
         raise ArgumentError(
             f"fit: the loss has shape {value.shape}; it must be one number, the mean over the batch"
         )
-    means.add("loss", value.item(), len(output))
+    means.add("loss", value.item(), len(x))
     with no_grad():
         for name, metric in metrics.items():
-            means.add(name, float(metric(output, y)), len(output))
+            means.add(name, float(metric(output, y)), len(x))
     return value
 
 
