@@ -7,6 +7,19 @@ function a rule uses must exist here under the same name.
 from minigrad.ops import linalg as linalg
 from minigrad.ops import methods as methods
 from minigrad.ops.activations import log_softmax, sigmoid, softmax
+from minigrad.ops.arranging import (
+    concatenate,
+    flip,
+    pad,
+    repeat,
+    roll,
+    rot90,
+    split,
+    stack,
+    tile,
+    tril,
+    triu,
+)  # fmt: skip
 from minigrad.ops.creation import (
     arange,
     as_tensor,
@@ -137,25 +150,14 @@ from minigrad.ops.shaping import (
     astype,
     broadcast_to,
     clone,
-    concatenate,
     expand_dims,
     flatten,
-    flip,
     moveaxis,
-    pad,
     ravel,
-    repeat,
     reshape,
-    roll,
-    rot90,
-    split,
     squeeze,
-    stack,
     swapaxes,
-    tile,
     transpose,
-    tril,
-    triu,
 )  # fmt: skip
 
 __all__ = [

@@ -10,9 +10,9 @@ import math
 from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.ops.arranging import split
 from minigrad.ops.creation import as_tensor
 from minigrad.ops.elementwise import erf, tanh
-from minigrad.ops.shaping import split
 from minigrad.ops.spelling import one_axis, torch_names
 from minigrad.ops.table import op, use
 from minigrad.tensor import Tensor

@@ -72,7 +72,12 @@ def zeros(
 def ones(
     *shape: Any, dtype: Any = np.float32, device: Any = "cpu", requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`."""
+    """A tensor of ones: `ones(2, 3)` or `ones((2, 3))`.
+
+    >>> import minigrad as mg
+    >>> mg.ones(2)
+    tensor([1., 1.])
+    """
     return full(new_sizes(shape), 1, dtype, device, requires_grad)
 
 
@@ -83,7 +88,12 @@ def full(
     device: Any = "cpu",
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of `shape` with `fill_value` everywhere."""
+    """A tensor of `shape` with `fill_value` everywhere.
+
+    >>> import minigrad as mg
+    >>> mg.full((2,), 7.0)
+    tensor([7., 7.])
+    """
     place = backend.device(device)
     shape = new_sizes((shape,))
     wanted = backend.check_dtype(dtype)
@@ -93,7 +103,13 @@ def full(
 
 
 def eye(n: int, m: int | None = None, dtype: Any = np.float32, device: Any = "cpu") -> Tensor:
-    """The n x m matrix (square by default) with ones on the diagonal."""
+    """The n x m matrix (square by default) with ones on the diagonal.
+
+    >>> import minigrad as mg
+    >>> mg.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     place = backend.device(device)
     return wrap(place.xp.eye(n, m, dtype=backend.check_dtype(dtype)), place)
 
@@ -104,6 +120,10 @@ def arange(
     """Numbers from `start` to before `stop`; with one argument, from 0 to before it.
 
     Integers give int64, a float among them gives float32.
+
+    >>> import minigrad as mg
+    >>> mg.arange(2, 8, 3)
+    tensor([2, 5])
     """
     if stop is None:
         start, stop = 0, start
@@ -119,25 +139,45 @@ def arange(
 def linspace(
     start: float, stop: float, num: int = 50, dtype: Any = np.float32, device: Any = "cpu"
 ) -> Tensor:
-    """`num` numbers at equal distances from `start` to `stop`, both included."""
+    """`num` numbers at equal distances from `start` to `stop`, both included.
+
+    >>> import minigrad as mg
+    >>> mg.linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
     place = backend.device(device)
     return wrap(place.xp.linspace(start, stop, num, dtype=backend.check_dtype(dtype)), place)
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Tensor:
-    """Zeros of the shape, device and (unless given) dtype of `x`."""
+    """Zeros of the shape, device and (unless given) dtype of `x`.
+
+    >>> import minigrad as mg
+    >>> mg.zeros_like(mg.ones(2))
+    tensor([0., 0.])
+    """
     x = as_tensor(x)
     return wrap(x.device.xp.zeros_like(x.data, dtype=dtype), x.device)
 
 
 def ones_like(x: Any, dtype: Any = None) -> Tensor:
-    """Ones of the shape, device and (unless given) dtype of `x`."""
+    """Ones of the shape, device and (unless given) dtype of `x`.
+
+    >>> import minigrad as mg
+    >>> mg.ones_like(mg.zeros(2))
+    tensor([1., 1.])
+    """
     x = as_tensor(x)
     return wrap(x.device.xp.ones_like(x.data, dtype=dtype), x.device)
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """`fill_value` at the shape, device and (unless given) dtype of `x`."""
+    """`fill_value` at the shape, device and (unless given) dtype of `x`.
+
+    >>> import minigrad as mg
+    >>> mg.full_like(mg.zeros(2), 7.0)
+    tensor([7., 7.])
+    """
     x = as_tensor(x)
     return full(x.shape, fill_value, x.dtype if dtype is None else dtype, x.device)
 
@@ -152,7 +192,12 @@ def rand(
     *shape: Any, generator: Generator | None = None, dtype: Any = np.float32, device: Any = "cpu",
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Uniform numbers in [0, 1)."""
+    """Uniform numbers in [0, 1).
+
+    >>> import minigrad as mg
+    >>> mg.rand(2, generator=mg.Generator(0))
+    tensor([0.637 , 0.2698])
+    """
     draw = generator_or_default(generator).uniform(new_sizes(shape))
     # Rounding to fewer digits could reach 1.
     draw = np.minimum(draw, np.nextafter(np.ones((), dtype), 0, dtype=dtype))
@@ -176,7 +221,12 @@ def randn(
 def randint(
     low: int, high: int, shape: Any, generator: Generator | None = None, device: Any = "cpu"
 ) -> Tensor:
-    """Integers in [low, high), int64."""
+    """Integers in [low, high), int64.
+
+    >>> import minigrad as mg
+    >>> mg.randint(0, 10, (3,), generator=mg.Generator(0))
+    tensor([8, 6, 5])
+    """
     if low >= high:
         raise ArgumentError(f"randint: low {low} must be less than high {high}")
     shape = new_sizes((shape,))
@@ -184,7 +234,12 @@ def randint(
 
 
 def randperm(n: int, generator: Generator | None = None, device: Any = "cpu") -> Tensor:
-    """The numbers 0 to n-1 in random order, int64."""
+    """The numbers 0 to n-1 in random order, int64.
+
+    >>> import minigrad as mg
+    >>> mg.randperm(4, generator=mg.Generator(0))
+    tensor([2, 0, 1, 3])
+    """
     return _random(generator_or_default(generator).permutation(n), np.int64, device)
 
 

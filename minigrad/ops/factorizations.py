@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.backend import Array
 from minigrad.errors import ArgumentError, GraphError
+from minigrad.ops.arranging import concatenate
 from minigrad.ops.matrices import (
     explained,
     identity_for,
@@ -22,7 +23,6 @@ from minigrad.ops.matrices import (
     symmetric_matrices,
     transposed,
 )
-from minigrad.ops.shaping import concatenate
 from minigrad.ops.solving import solve_matrix
 from minigrad.ops.table import op, op_with_parts, use
 from minigrad.tape import is_grad_enabled

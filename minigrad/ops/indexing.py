@@ -162,6 +162,11 @@ def gather(x: Any, dim: int, index: Any) -> Tensor:
 
     Arguments:
         index: int64, no longer than `x` along the other axes.
+
+    >>> import minigrad as mg
+    >>> mg.gather(mg.tensor([[1, 2], [3, 4]]), 1, mg.tensor([[0], [1]]))
+    tensor([[1],
+            [4]])
     """
     x, index, axis = _checked_along("gather", x, index, dim)
     return getitem(x, _along(x, index, axis))
@@ -192,6 +197,10 @@ def index_add(x: Any, dim: int, index: Any, source: Any) -> Tensor:
     Arguments:
         index: int64, (n,). A number that occurs twice gets the sum.
         source: the shape of `x`, but n along `dim`.
+
+    >>> import minigrad as mg
+    >>> mg.index_add(mg.zeros(3), 0, mg.tensor([0, 0, 2]), mg.ones(3))
+    tensor([2., 0., 1.])
     """
     x, source = as_tensor(x), as_tensor(source)
     axis = one_axis("index_add", dim, x.ndim)
@@ -204,7 +213,13 @@ def index_add(x: Any, dim: int, index: Any, source: Any) -> Tensor:
 
 @torch_names
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """The elements (with `axis`, the slices) numbered `indices`; without, of the flattened `x`."""
+    """The elements (with `axis`, the slices) numbered `indices`; without, of the flattened `x`.
+
+    >>> import minigrad as mg
+    >>> mg.take(mg.tensor([[1, 2], [3, 4]]), [0, 0], axis=1)
+    tensor([[1, 1],
+            [3, 3]])
+    """
     x = as_tensor(x)
     indices = list(indices) if isinstance(indices, tuple) else indices
     if axis is None:
@@ -249,7 +264,12 @@ _argsort = op("argsort", lambda xp, x, *, axis: xp.argsort(x, axis=axis, kind="s
 
 @torch_names
 def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
-    """The order that sorts `x` along `axis`; equal elements stay in theirs."""
+    """The order that sorts `x` along `axis`; equal elements stay in theirs.
+
+    >>> import minigrad as mg
+    >>> mg.argsort(mg.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0])
+    """
     x = as_tensor(x)
     if not descending:
         return _argsort(x, axis=one_axis("argsort", axis, x.ndim))
@@ -276,6 +296,10 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Tensor, 
 
     Raises:
         ShapeError: k is more than the axis holds.
+
+    >>> import minigrad as mg
+    >>> mg.topk(mg.tensor([3.0, 1.0, 2.0]), 2)
+    (tensor([3., 2.]), tensor([0, 2]))
     """
     x = as_tensor(x)
     axis = one_axis("topk", axis, x.ndim)

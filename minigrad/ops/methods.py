@@ -10,6 +10,7 @@ import numpy as np
 from minigrad import backend
 from minigrad.ops import (
     activations,
+    arranging,
     creation,
     elementwise,
     indexing,
@@ -73,7 +74,8 @@ _METHODS = {
     "median",
     indexing: "sort argsort topk gather scatter_add index_add take take_along_axis",
     shaping: "reshape ravel flatten transpose swapaxes moveaxis squeeze expand_dims broadcast_to "
-    "split repeat tile flip roll rot90 pad tril triu clone astype",
+    "clone astype",
+    arranging: "split repeat tile flip roll rot90 pad tril triu",
     products: "matmul dot inner outer tensordot kron trace diagonal diag",
     norms: "norm",
     activations: "sigmoid softmax log_softmax",

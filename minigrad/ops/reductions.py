@@ -226,7 +226,12 @@ def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Ten
 
 @torch_names
 def std(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """The standard deviation, the root of `var`; where it is 0 its derivative is taken as 0."""
+    """The standard deviation, the root of `var`; where it is 0 its derivative is taken as 0.
+
+    >>> import minigrad as mg
+    >>> mg.std(mg.tensor([1.0, 3.0]))
+    tensor(1.)
+    """
     return sqrt_or_flat(var(x, axis, ddof, keepdims))
 
 
@@ -260,7 +265,12 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 
 @torch_names
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """Where the smallest element stands along `axis` (None: in the flattened tensor); int64."""
+    """Where the smallest element stands along `axis` (None: in the flattened tensor); int64.
+
+    >>> import minigrad as mg
+    >>> mg.argmin(mg.tensor([3.0, 1.0, 2.0])).item()
+    1
+    """
     return _index_of("argmin", x, axis, keepdims)
 
 
@@ -285,7 +295,12 @@ def cumsum(x: Any, axis: int | None = None) -> Tensor:
 
 @torch_names
 def cumprod(x: Any, axis: int | None = None) -> Tensor:
-    """The running product along `axis` (None: of the flattened tensor)."""
+    """The running product along `axis` (None: of the flattened tensor).
+
+    >>> import minigrad as mg
+    >>> mg.cumprod(mg.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 2., 6.])
+    """
     return _running(_cumprod, "cumprod", x, axis)
 
 

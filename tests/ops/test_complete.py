@@ -9,9 +9,17 @@ from ops.cases import CASES
 
 import minigrad as mg
 from minigrad import ops
-from minigrad.ops import creation, elementwise, indexing, piecewise, reductions, shaping
+from minigrad.ops import (
+    arranging,
+    creation,
+    elementwise,
+    indexing,
+    piecewise,
+    reductions,
+    shaping,
+)
 
-HERE = [creation, elementwise, indexing, piecewise, reductions, shaping]
+HERE = [arranging, creation, elementwise, indexing, piecewise, reductions, shaping]
 
 # What is no operation on tensors, and has its tests in test_creation.
 MAKES_TENSORS = {
