@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from functools import partial
 from typing import Any
@@ -92,10 +91,14 @@ def _broken_output(model: nn.Module, x: Tensor) -> str | None:
         if any(isinstance(o, Tensor) and not _is_finite(o.data) for o in outputs):
             found.append(f"'{name}' ({type(module).__name__})" if name else "the model as a whole")
 
-    # A copy: looking on must not move the running statistics of the model itself.
-    twin = copy.deepcopy(model)
-    for name, module in twin.named_modules():
-        module.register_forward_hook(partial(look, name))
-    with no_grad():
-        twin(x)
+    handles = [m.register_forward_hook(partial(look, name)) for name, m in model.named_modules()]
+    before = [(buffer, buffer.data.copy()) for buffer in model.buffers()]
+    try:
+        with no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for buffer, values in before:  # looking on must not move running statistics
+            buffer.data = values
     return f"the first output that is not finite is that of {found[0]}; {CURE}" if found else None

@@ -228,3 +228,9 @@ def test_headings_name_what_differs():
     assert [h.partition(":")[0] for h in headings] == [
         "tanh, xavier init, norm none", "tanh, xavier init, norm layer",
     ]  # fmt: skip
+
+
+def test_an_activation_without_theory_is_measured_all_the_same():
+    found = measure_decay(DecayConfig(depth=6, activation="gelu", init="lecun", seeds=(0,)))
+    assert all(layer.dz_rms_theory is None for layer in found.layers)
+    assert all(layer.dz_rms.mean > 0 for layer in found.layers)
