@@ -122,17 +122,20 @@ class BatchNorm1d(_PerChannel):
                 f"BatchNorm1d: input has shape {input.shape}; it takes (n, features) or "
                 "(n, features, length)"
             )
+        # Switched off later, tracking leaves the statistics as they are, and eval goes on using them.
+        moving = self.training and self.track_running_stats
+        known = moving or not self.training
         out = F.batch_norm(
             input,
-            self.running_mean,
-            self.running_var,
+            self.running_mean if known else None,
+            self.running_var if known else None,
             self.weight,
             self.bias,
-            self.training or not self.track_running_stats,
+            self.training or self.running_mean is None,
             self._weight_of_batch(),
             self.eps,
         )
-        if self.training and self.num_batches_tracked is not None:
+        if moving and self.num_batches_tracked is not None:
             self.num_batches_tracked.data += 1
         return out
 

@@ -1,14 +1,14 @@
-"""Many parameters updated as one: their values side by side in one flat array.
+"""Many parameters updated as one: laid side by side in one flat buffer.
 
-Updating fifty small layers one after the other costs mostly the calls. A `Bucket` moves the
-values of its parameters into one buffer, of which each parameter then shows its part, and runs
-the optimizer's rule over pieces of the buffer that fit into the processor's cache.
+Updating fifty small layers one after the other costs mostly the calls. A `Bucket` lays values and
+gradients of its parameters side by side, runs the optimizer's rule over pieces that fit into the
+processor's cache, and puts the new values back. The state stays in the buffer; a parameter keeps
+its own memory, which views of it and the `state_dict` of a module go on sharing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -23,36 +23,57 @@ PIECE = 16384  # elements updated at a time: with its state about 300 kB in floa
 Rule = Callable[..., tuple[Any, ...]]
 
 
-@dataclass(slots=True)
 class Piece:
-    """A stretch of the buffer: several small parameters, or a part of a large one.
+    """What the rule is called with: several small parameters, or a part of a large one.
 
-    Attributes:
+    Arguments:
         params: the parameters in it.
         within: which elements of them, laid side by side, it holds.
-        values: its stretch of the buffer.
+        shape: the shape in which the rule gets them.
         state: its stretch of every array of the state; or a number, or None if not kept.
     """
 
-    params: list[Tensor]
-    within: slice
-    values: Array
-    state: list[Any]
-
-    def gradient(self) -> Array:
-        arrays = [p._grad._data for p in self.params]  # type: ignore[union-attr]
-        if len(arrays) > 1:
-            return self.params[0].device.xp.concatenate(arrays, axis=None)
-        return arrays[0].reshape(-1)[self.within].reshape(self.values.shape)
+    def __init__(
+        self, params: list[Tensor], within: slice, shape: tuple[int, ...], state: list[Any]
+    ) -> None:
+        self.params = params
+        self.within = within
+        self.shape = shape
+        self.state = state
+        # Where the new values of several parameters lie until each takes its own: to keep views
+        # costs less than to cut anew at each step.
+        several = params if len(params) > 1 else []
+        self.new = params[0].device.xp.empty(sum(p.size for p in several), params[0].dtype)
+        cuts = pairwise(accumulate((p.size for p in several), initial=0))
+        self.parts = [
+            self.new[a:b].reshape(p.shape) for (a, b), p in zip(cuts, several, strict=True)
+        ]
 
     def update(self, rule: Rule, step: int, settings: Mapping[str, Any]) -> None:
-        values, *state = rule(self.values, self.gradient(), step, *self.state, **settings)
-        self.values[...] = values
-        for k, (old, new) in enumerate(zip(self.state, state, strict=True)):
+        values = self._side_by_side([p._data for p in self.params])
+        gradient = self._side_by_side([p._grad._data for p in self.params])  # type: ignore[union-attr]
+        new, *state = rule(values, gradient, step, *self.state, **settings)
+        self._put_back(new)
+        for k, (old, value) in enumerate(zip(self.state, state, strict=True)):
             if hasattr(old, "shape"):
-                old[...] = new
+                old[...] = value
             else:
-                self.state[k] = new
+                self.state[k] = value
+
+    def _side_by_side(self, arrays: list[Array]) -> Array:
+        if len(arrays) > 1:
+            return self.params[0].device.xp.concatenate(arrays, axis=None)
+        return arrays[0].reshape(-1)[self.within].reshape(self.shape)
+
+    def _put_back(self, new: Array) -> None:
+        if len(self.params) == 1:
+            data = self.params[0]._data
+            flat = data.reshape(-1) if data.flags.c_contiguous else data.flat
+            flat[self.within] = new.reshape(-1)
+            return
+        self.new[...] = new
+        for p, part in zip(self.params, self.parts, strict=True):
+            p._data[...] = part
 
 
 class Bucket:
@@ -76,13 +97,11 @@ class Bucket:
     ) -> None:
         xp = params[0].device.xp
         self.params = params
-        self.device = params[0].device
+        self.kinds = [(p.shape, p.dtype) for p in params]
         self.step: int = saved[0].get("step", 0)
         self.names = list(initial)
         ends = accumulate((p.size for p in params), initial=0)
         self.parts = [slice(a, b) for a, b in pairwise(ends)]
-        self.values = xp.concatenate([p._data for p in params], axis=None)
-        self.views = [self._view(self.values, k) for k in range(len(params))]
         self.arrays: dict[str, Array] = {}
         constant: dict[str, float | None] = {}
         for name, start in initial.items():
@@ -98,39 +117,23 @@ class Bucket:
         for stretch, together, within in _cut(params, whole):
             shape = together[0].shape if whole else (-1,)
             cut = {name: a[stretch].reshape(shape) for name, a in self.arrays.items()} | constant
-            self.pieces.append(
-                Piece(
-                    together,
-                    within,
-                    self.values[stretch].reshape(shape),
-                    [cut[name] for name in initial],
-                )
-            )
-        self.show()
+            self.pieces.append(Piece(together, within, shape, [cut[name] for name in initial]))
 
-    def _view(self, array: Array, k: int) -> Array:
-        return array[self.parts[k]].reshape(self.params[k].shape)
-
-    def show(self) -> None:
-        """Let each parameter show its part; one that was assigned new data brings that along."""
-        for p, view in zip(self.params, self.views, strict=True):
-            if p._data is view:
-                continue
-            old = f"{view.dtype} of shape {view.shape} on {self.device.name}"
-            new = f"{p.dtype} of shape {p.shape} on {p.device.name}"
-            if old != new:
+    def check(self) -> None:
+        """Raise if a parameter is no longer what its state was made for."""
+        for p, (shape, dtype) in zip(self.params, self.kinds, strict=True):
+            data = p._data
+            if data.shape != shape or data.dtype != dtype:
                 raise ShapeError(
-                    f"optimizer: a parameter's data changed from {old} to {new}; "
-                    "make a new optimizer for it"
+                    f"optimizer: a parameter's data changed from {dtype} of shape {shape} to "
+                    f"{data.dtype} of shape {data.shape}; make a new optimizer for it"
                 )
-            view[...] = p._data
-            p._data = view
 
     def update(self, rule: Rule, settings: Mapping[str, Any]) -> None:
         """One step of `rule` for all parameters."""
-        self.step += 1
         for piece in self.pieces:
-            piece.update(rule, self.step, settings)
+            piece.update(rule, self.step + 1, settings)
+        self.step += 1
         for p in self.params:
             p._version[0] += 1
         last_write.serial = next_serial_number()
@@ -140,7 +143,8 @@ class Bucket:
         found: dict[str, Any] = {"step": self.step}
         for name, value in zip(self.names, self.pieces[0].state, strict=True):
             if name in self.arrays:
-                found[name] = self._view(self.arrays[name], k).copy()
+                shape = self.kinds[k][0]
+                found[name] = self.arrays[name][self.parts[k]].reshape(shape).copy()
             elif value is not None:
                 found[name] = value
         return found

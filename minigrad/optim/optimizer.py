@@ -79,7 +79,13 @@ class Optimizer:
         self._after: dict[int, Any] = {}
         if isinstance(params, Tensor):
             raise DtypeError(f"{self._name}: params must be a list of Tensors, got one Tensor")
-        groups = list(params)
+        try:
+            groups = list(params)
+        except TypeError:
+            raise DtypeError(
+                f"{self._name}: params must be a list of Tensors, got {type(params).__name__}; "
+                "pass model.parameters()"
+            ) from None
         if not groups:
             raise ArgumentError(f"{self._name}: no parameters; pass model.parameters()")
         self.check(self.defaults)
@@ -102,6 +108,7 @@ class Optimizer:
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raise an ArgumentError for a setting out of its range; a subclass may add to it."""
+        self._check_numbers(settings)
         for name in _NOT_NEGATIVE & settings.keys():
             if not settings[name] >= 0:
                 raise ArgumentError(
@@ -114,21 +121,40 @@ class Optimizer:
                 )
         if "betas" in settings:
             betas = settings["betas"]
-            if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
+            pair = isinstance(betas, tuple | list) and len(betas) == 2
+            if not pair or not all(0 <= b < 1 for b in betas):
                 raise ArgumentError(
                     f"{self._name}: betas must be two numbers in [0, 1), got {betas}"
+                )
+
+    def _check_numbers(self, settings: Mapping[str, Any]) -> None:
+        """What must hold at each step. A schedule may well take a rate below 0."""
+        for name in (_NOT_NEGATIVE | _FRACTIONS) & settings.keys():
+            if not isinstance(_plain(settings[name]), int | float):
+                raise ArgumentError(
+                    f"{self._name}: {name} must be a number, got {settings[name]!r}"
                 )
 
     # -- what users call -----------------------------------------------------------------------
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add parameters with settings of their own, also between steps."""
+        if "params" not in group:
+            raise ArgumentError(f"{self._name}: a group needs the key 'params', got {list(group)}")
         params = group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor):
-                raise DtypeError(f"{self._name}: expected Tensors, got {type(p).__name__}")
+                raise DtypeError(
+                    f"{self._name}: expected Tensors, got {type(p).__name__}; pass "
+                    "model.parameters()"
+                )
+            if p.dtype.kind != "f":
+                raise DtypeError(
+                    f"{self._name}: a parameter of shape {p.shape} holds {p.dtype}, which has no "
+                    "gradient; convert it, e.g. t.astype(mg.float32)"
+                )
             if not p.is_leaf:
                 raise ArgumentError(
                     f"{self._name}: a parameter of shape {p.shape} was computed from others; "
@@ -176,6 +202,8 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        for group in self.param_groups:  # all of them, before any is updated
+            self._check_numbers(group)
         for i in range(len(self.param_groups)):
             self._arrange(i)
         for group, arranged in zip(self.param_groups, self._arranged, strict=True):
@@ -209,7 +237,7 @@ class Optimizer:
             and kept == arranged.kept
         ):
             for bucket in arranged.buckets:
-                bucket.show()
+                bucket.check()
             return
         self._dissolve(i)
         alike: dict[Any, list[Tensor]] = {}
@@ -265,9 +293,22 @@ class Optimizer:
                 f"parameters, this optimizer's {sizes}"
             )
         params = [p for group in self.param_groups for p in group["params"]]
+        merged = [
+            mine | {key: _plain(value) for key, value in saved.items() if key != "params"}
+            for mine, saved in zip(self.param_groups, groups, strict=True)
+        ]
+        for group in merged:
+            self._check_numbers(group)
+        known = {"step", *(name for group in merged for name in self.initial_state(group))}
+        for k, entry in state.items():
+            if foreign := set(entry) - known:
+                raise ArgumentError(
+                    f"{self._name}: the saved state of parameter {k} holds {sorted(foreign)}, "
+                    f"which is not this optimizer's; it keeps {sorted(known)}"
+                )
         waiting = {params[int(k)]: self._loaded(params[int(k)], k, state[k]) for k in state}
-        for mine, saved in zip(self.param_groups, groups, strict=True):
-            mine.update({key: _plain(value) for key, value in saved.items() if key != "params"})
+        for mine, saved in zip(self.param_groups, merged, strict=True):
+            mine.update(saved)
         self._arranged = [_Arranged() for _ in self.param_groups]
         self._waiting = waiting
 
@@ -288,6 +329,11 @@ class Optimizer:
                     f"{loaded[name].shape}, the parameter {p.shape}"
                 )
         return loaded
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: the state parameter by parameter, not in buckets."""
+        arranged = [_Arranged() for _ in self.param_groups]
+        return self.__dict__ | {"_waiting": self.state, "_arranged": arranged}
 
     def __repr__(self) -> str:
         lines = [f"{self._name} ("]

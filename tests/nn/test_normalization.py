@@ -348,3 +348,23 @@ def test_message(case: str) -> None:
     with pytest.raises(kind) as caught:
         call()
     assert message in str(caught.value)
+
+
+@pytest.mark.torch
+def test_tracking_switched_off_after_construction_freezes_the_statistics():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x = rng.normal(3.0, 2.0, size=(8, 4))
+    ours, theirs = nn.BatchNorm1d(4, dtype=mg.float64), torch.nn.BatchNorm1d(4).double()
+    ours(mg.tensor(x))
+    theirs(torch.tensor(x))
+    for layer in (ours, theirs):
+        layer.track_running_stats = False
+    for mode in ("train", "eval"):
+        getattr(ours, mode)()
+        getattr(theirs, mode)()
+        expected = theirs(torch.tensor(2 * x)).detach().numpy()
+        np.testing.assert_allclose(ours(mg.tensor(2 * x)).detach().numpy(), expected, rtol=1e-9)
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        kept = getattr(theirs, name).numpy()
+        np.testing.assert_allclose(getattr(ours, name).numpy(), kept, rtol=1e-9)

@@ -212,7 +212,7 @@ MESSAGES = {
     "twice": (
         lambda: register_parametrization(P.weight_norm(_linear()), "weight", _Double()),
         ArgumentError,
-        "register_parametrization: 'weight' of this ParametrizedLinear is parametrized already; "
+        "parametrize: 'weight' of this ParametrizedLinear is parametrized already; "
         "remove_parametrizations first",
     ),
     "not there to remove": (
@@ -272,3 +272,14 @@ def test_what_is_refused_leaves_the_layer_alone() -> None:
     with pytest.raises(ArgumentError):
         P.weight_norm(layer)
     assert type(layer) is nn.Linear and list(layer.state_dict()) == ["weight", "bias"]
+
+
+def test_a_parameter_takes_one_parametrization() -> None:
+    for again in (P.spectral_norm, P.weight_norm, P.weight_standardization):
+        with pytest.raises(ArgumentError, match="is parametrized already"):
+            again(P.weight_norm(_linear()))
+
+
+def test_a_dim_that_two_libraries_read_differently_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"weight_norm: dim = -1 would mean .* say dim=None"):
+        P.weight_norm(_linear(), dim=-1)

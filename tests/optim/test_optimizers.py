@@ -1,5 +1,8 @@
 """Optimizers: many parameters at once, that come and go; steps, saving, what is refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from optim.cases import ALL
@@ -341,3 +344,81 @@ def test_a_parameter_that_changed_its_kind_stops_the_whole_step(data):
     with pytest.raises(ShapeError, match=r"from float32 of shape \(2,\).*make a new optimizer"):
         opt.step()
     np.testing.assert_array_equal(v.data, before)
+
+
+# -- the memory of a parameter, and what goes wrong half-way -------------------------------------
+
+
+@pytest.mark.parametrize("size", [4, 20_000], ids=["small", "larger than a piece"])
+def test_a_step_writes_into_the_memory_that_a_parameter_has(size):
+    w, b = (mg.tensor(np.ones(n), requires_grad=True) for n in (size, 3))
+    array, detached, view = w.data, w.detach(), w.detach()[:2]
+    opt = mg.optim.SGD([w, b], lr=1.0)
+    for grads in ((w, b), (w,), (w, b)):  # `b` without a gradient changes who is updated
+        w.grad = b.grad = None
+        for p in grads:
+            p.grad = mg.ones_like(p)
+        opt.step()
+    assert w.data is array and array[0] == detached.data[0] == view.data[0] == -2
+    array[:] = 7
+    w.grad = mg.ones_like(w)
+    opt.step()
+    assert (w.data == 6).all()
+
+
+def test_data_in_another_memory_order_is_updated_too():
+    w = mg.tensor(np.zeros((200, 100)), requires_grad=True)
+    w.data = np.arange(20_000.0).reshape(100, 200).T
+    expected = w.data - 1
+    w.grad = mg.ones_like(w)
+    mg.optim.SGD([w], lr=1.0).step()
+    np.testing.assert_array_equal(w.data, expected)
+
+
+def test_a_bad_setting_is_found_before_anything_is_updated():
+    a, b = (mg.tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    opt = mg.optim.Adam([{"params": [a]}, {"params": [b]}], lr=1.0)
+    a.grad, b.grad = mg.ones_like(a), mg.ones_like(b)
+    opt.param_groups[1]["lr"] = None
+    with pytest.raises(ArgumentError, match="Adam: lr must be a number, got None"):
+        opt.step()
+    assert a.tolist() == b.tolist() == [1, 1] and not opt.state
+    opt.param_groups[1]["lr"] = 1.0
+    opt.step()
+    assert a.tolist() == b.tolist()
+
+
+def test_state_of_another_optimizer_is_refused():
+    a = mg.tensor(np.ones(2), requires_grad=True)
+    sgd, adam = mg.optim.SGD([a], lr=0.1, momentum=0.9), mg.optim.Adam([a])
+    a.grad = mg.ones_like(a)
+    sgd.step()
+    with pytest.raises(ArgumentError, match=r"holds \['momentum_buffer'\], which is not this"):
+        adam.load_state_dict(sgd.state_dict())
+    assert "momentum" not in adam.param_groups[0] and not adam.state
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_goes_on_where_the_original_was(clone):
+    def step(w, opt):
+        w.grad = 2 * w.detach()
+        opt.step()
+
+    w = mg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    opt = mg.optim.Adam([w], lr=0.1)
+    step(w, opt)
+    other_w, other = clone((w, opt))
+    step(w, opt)
+    assert other_w.tolist() != w.tolist()
+    step(other_w, other)
+    assert other_w.tolist() == w.tolist()
+    assert other.param_groups[0]["params"][0] is other_w
+
+
+def test_integers_and_groups_without_parameters_are_refused():
+    with pytest.raises(DtypeError, match="holds int64, which has no gradient"):
+        mg.optim.SGD([mg.arange(3)])
+    with pytest.raises(ArgumentError, match="a group needs the key 'params'"):
+        mg.optim.SGD([{"param": []}])
+    with pytest.raises(DtypeError, match=r"got Linear; pass model\.parameters\(\)"):
+        mg.optim.SGD(mg.nn.Linear(1, 1))

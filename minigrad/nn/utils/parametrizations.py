@@ -8,7 +8,7 @@ from minigrad import ops
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.nn.arguments import check_count
 from minigrad.nn.module import Module
-from minigrad.nn.utils.parametrize import register_parametrization
+from minigrad.nn.utils.parametrize import plain_parameter, register_parametrization
 from minigrad.ops import fused_norms
 from minigrad.ops.fused_norms import Layout, Memo
 from minigrad.ops.spelling import one_axis
@@ -53,7 +53,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
         (v) in place of `weight`, which has the same value as before.
 
     Raises:
-        ArgumentError: no such parameter, or a part of it is 0.
+        ArgumentError: no such parameter, a part of it is 0, or `dim` is negative.
 
     Source: Salimans & Kingma (2016), equations 2 and 3.
 
@@ -62,6 +62,11 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     >>> layer.parametrizations.weight.original0.shape
     (2, 1)
     """
+    if dim is not None and dim < 0:
+        raise ArgumentError(
+            f"weight_norm: dim = {dim} would mean one length for all in PyTorch and the last axis "
+            "elsewhere; say dim=None, or count the axis from the front"
+        )
     return register_parametrization(module, name, _WeightNorm(dim))
 
 
@@ -148,7 +153,7 @@ def spectral_norm(
     >>> round(mg.linalg.norm(layer.weight, 2).item(), 4)
     1.0
     """
-    weight = module.get_parameter(name).detach()
+    weight = plain_parameter(module, name).detach()
     axis = 0 if dim is None else dim
     made = _SpectralNorm(weight, n_power_iterations, eps, axis, generator)
     return register_parametrization(module, name, made)
@@ -193,7 +198,7 @@ def weight_standardization(module: Module, name: str = "weight", eps: float = 1e
     >>> abs(layer.weight.mean(axis=1)).max().item() < 1e-5
     True
     """
-    weight = module.get_parameter(name)
+    weight = plain_parameter(module, name)
     if weight.ndim < 2 or weight.size < 2 * len(weight):
         raise ShapeError(
             f"weight_standardization: '{name}' of shape {weight.shape} has fewer than two weights "

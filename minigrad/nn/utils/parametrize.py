@@ -43,6 +43,16 @@ class ParametrizationList(Module):
         return self.get_submodule("0")(*originals)  # type: ignore[no-any-return]
 
 
+def plain_parameter(module: Module, name: str) -> Parameter:
+    """The parameter of that name, if it is not computed from others already."""
+    if name in _computed(module):
+        raise ArgumentError(
+            f"parametrize: '{name}' of this {type(module).__name__} is parametrized already; "
+            "remove_parametrizations first"
+        )
+    return module.get_parameter(name)
+
+
 def register_parametrization(module: Module, tensor_name: str, parametrization: Module) -> Module:
     """Let a parameter of a layer be computed by `parametrization` from now on.
 
@@ -73,13 +83,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
     >>> [name for name, _ in layer.named_parameters()]
     ['bias', 'parametrizations.weight.original']
     """
+    weight = plain_parameter(module, tensor_name)
     computed = _computed(module)
-    if tensor_name in computed:
-        raise ArgumentError(
-            f"register_parametrization: '{tensor_name}' of this {type(module).__name__} is "
-            "parametrized already; remove_parametrizations first"
-        )
-    weight = module.get_parameter(tensor_name)
     parametrization.train(module.training)
     made = ParametrizationList(parametrization, weight)
     if not computed:
