@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backend import device_of
-from minigrad.errors import GraphError, MinigradError, ShapeError
+from minigrad.errors import GraphError, ShapeError
 from minigrad.tape import Node, Watch, last_write, mode
 from minigrad.tensor import Tensor, wrap
 
@@ -224,7 +224,7 @@ def _walk(
                     for parent, gradient in zip(parents, op.joint(g, needs, *kept), strict=True):
                         if parent is not None:
                             receive(parent, gradient)
-            except MinigradError:
+            except GraphError:
                 raise
             except Exception as error:
                 raise GraphError(

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Build deep networks and see where their gradients die.",
     )
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="{decay,lessons}", required=True)
     _declare_decay(commands)
     _declare_lessons(commands)
     options, unknown = parser.parse_known_args(arguments)
@@ -76,7 +76,10 @@ def _declare_decay(commands: Any) -> None:
         help="measure and draw the gradient of every layer of a fresh deep network",
         description="Measure how large the gradient is in every layer of a deep network as it was "
         "initialized, for every combination of what is asked for; print a table for each, and "
-        "draw them. LIST is one value or several, with commas between.",
+        "draw them. LIST is one value or several, with commas between. 'per layer' is the factor "
+        "from one layer to the next towards the input. The verdict compares dL/dz of the first "
+        "hidden layer with that of the last: below 1/20 vanishing, above 20 exploding, else "
+        "healthy.",
     )
     lists = (
         ("--activation", _names("activation", ACTIVATIONS), "sigmoid,tanh,relu",
@@ -149,10 +152,12 @@ def _run_decay(options: argparse.Namespace) -> None:
 
 
 def _draw(results: Any, path: Path) -> None:
-    import matplotlib
+    import matplotlib.pyplot
 
     matplotlib.use("Agg")  # a terminal may have no screen
-    plots.decay_panels(results).savefig(path, dpi=150)
+    figure = plots.decay_panels(results)
+    figure.savefig(path, dpi=150)
+    matplotlib.pyplot.close(figure)
 
 
 # -- minigrad lessons ------------------------------------------------------------------------

@@ -59,6 +59,11 @@ class Tensor:
     device: Device
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        if data is None:
+            raise DtypeError(
+                "tensor: expected numbers, got None; does the function that should have made them "
+                "return something?"
+            )
         self._version = data._version if isinstance(data, Tensor) else [0]
         if isinstance(data, Tensor):
             data = data._data
@@ -345,6 +350,26 @@ class Tensor:
         if copy is None:
             return np.asarray(array, dtype=dtype)
         return np.array(array, dtype=dtype, copy=copy)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions (`np.mean(t)`) compute on the array, and return arrays.
+
+        Raises:
+            GraphError: the tensor requires a gradient, which would be lost.
+        """
+        name = func.__name__
+
+        def plain(x: Any) -> Any:
+            if isinstance(x, list | tuple):
+                return type(x)(plain(item) for item in x)
+            if isinstance(x, Tensor) and x._node is not None:
+                raise GraphError(
+                    f"np.{name}: a tensor that requires a gradient would lose it in NumPy; use "
+                    f"mg.{name}, or np.{name} on t.data"
+                )
+            return x.numpy() if isinstance(x, Tensor) else x
+
+        return func(*plain(args), **{key: plain(value) for key, value in kwargs.items()})
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self._node is not None:

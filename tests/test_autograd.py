@@ -453,8 +453,9 @@ def test_retain_grad():
 def test_a_rule_that_fails_is_named(rule, text):
     x = leaf(1.0, 2.0)
     y = op("custom", lambda xp, x: x * 2, x=rule)(x)
-    with pytest.raises(GraphError, match=text):
-        y.sum().backward()
+    for create_graph in (False, True):
+        with pytest.raises(GraphError, match=text):
+            y.sum().backward(create_graph=create_graph)
     assert x.grad is None
 
 
@@ -463,6 +464,7 @@ def test_a_rule_that_fails_is_named(rule, text):
     [
         (lambda: op("f", lambda xp, x: x, x=lambda g, y: g), r"a rule names \['y'\]; it may name"),
         (lambda: op("f", lambda xp, x: x, y=lambda g: g), r"rules for \['y'\], but the arguments"),
+        (lambda: op("f", lambda x: x), "the first parameter of the forward must be xp"),
         (lambda: op("my op", lambda xp, x: x), "must be a Python identifier"),
         (lambda: op("f", lambda xp, device: device), r"names \['device'\] are taken"),
     ],

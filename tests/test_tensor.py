@@ -8,6 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.errors import ArgumentError, DtypeError, GraphError, ShapeError
+from minigrad.nn import functional as F
 
 
 def test_dtypes_of_new_tensors():
@@ -86,6 +87,19 @@ def test_numpy_shares_memory_and_refuses_to_lose_a_gradient():
         with pytest.raises(GraphError, match="detach"):
             lose()
     assert np.from_dlpack(x.detach()).tolist() == [5, 1]
+
+
+def test_numpy_functions_compute_on_the_array():
+    x = mg.tensor([1.0, 3.0])
+    assert np.mean(x) == 2.0 and isinstance(np.mean(x), np.floating)
+    assert np.concatenate([x, x]).shape == (4,)
+    with pytest.raises(GraphError, match=r"np\.mean: .* would lose it .* use mg\.mean"):
+        np.mean(x.requires_grad_())
+
+
+def test_nothing_is_no_number():
+    with pytest.raises(DtypeError, match=r"got None; does the function .* return something"):
+        F.cross_entropy(None, mg.tensor([1]))
 
 
 def test_asking_an_integer_for_a_gradient():

@@ -519,7 +519,8 @@ figure = plots.decay_panels(with_biases)
 plt.show()
 
 # %% [markdown]
-# In the tanh and ReLU panels dL/dz falls as before, but dL/dW is flat only in the first layers and
+# (Here each panel is an activation, and the colour stands for the initialization, which is the same
+# in all three.) In the tanh and ReLU panels dL/dz falls as before, but dL/dW is flat only in the first layers and
 # then *climbs*. Look at the signal to see why:
 
 # %%
@@ -555,7 +556,7 @@ print(f"\npredicted floor {floor:.4f}, measured over layers 15 to 29 "
 #
 # ### "Gradients explode in the deeper layers and vanish in the shallower ones"
 #
-# (row 4.1 of the list in the course's syllabus). For vanishing we have the tanh network. For
+# (row 4.1 of the table in `lessons/README.md`). For vanishing we have the tanh network. For
 # exploding we take the ReLU network and make all weights 3.5 times larger. By section 6 the message
 # should then be multiplied by $3.5 \cdot 0.408 = 1.43$ a layer, more than 1.
 
@@ -637,8 +638,8 @@ print(f"rms of dL/dW: layer 1 {rms(dW[1]):.1e}, layer 2 {rms(dW[2]):.1e}")
 # ## 10 · What we found
 #
 # The laws, each with what was predicted and what this notebook measured (means over five seeds
-# where there are seeds). The same table goes to `claims.json`, and a test runs this lesson and
-# checks it.
+# where there are seeds). The same table is written to `claims.json` beside this notebook, and a
+# test runs this lesson and checks it.
 
 # %%
 GLOROT = "Glorot & Bengio 2010"
@@ -702,7 +703,8 @@ record(
 #   output `out`, a Tensor, in every forward; `handle.remove()` takes the hook off again;
 # - `out.retain_grad()` keeps the gradient of a Tensor that is no parameter; after `backward()` it
 #   is `out.grad`;
-# - `t.data` is the NumPy array of a Tensor `t`.
+# - `t.data` is the NumPy array of a Tensor `t`, and our `rms` takes arrays: write `rms(out.data)`
+#   and `rms(out.grad.data)`.
 
 
 # %%
@@ -771,7 +773,8 @@ else:
     deep = measure_decay(DecayConfig(60, WIDTH, "sigmoid", init="default", dtype="float32"))
     found = deep.config.depth - deep.underflow_layer
     verdict = "correct" if abs(found - layers_until_underflow) <= 3 else "not yet"
-    print(f"exercise 3: {verdict}: it gets lost {found} layers below the last")
+    print(f"exercise 3: {verdict}" + (f": it gets lost {found} layers below the last"
+          if verdict == "correct" else ": you are more than three layers off"))  # fmt: skip
 
 # %% [markdown]
 # **To think about** (no check): With biases (section 8) the signal at layer 29 is the same for

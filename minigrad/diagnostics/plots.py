@@ -111,12 +111,20 @@ def decay_panels(results: DecayResult | Sequence[DecayResult]) -> Figure:
         _finish(ax, results)
         ax.label_outer()
     figure.suptitle(textwrap.fill(_what_is_shared(results), 60 * len(panels)), fontsize="medium")
-    handles = [*_curve_handles(every_label), *_style_handles(results)]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=3 if len(panels) == 1 else 4,
-        frameon=False, fontsize="small" if len(panels) == 1 else "medium",
-    )  # fmt: skip
+    _legend_below(figure, [*_curve_handles(every_label), *_style_handles(results)])
     return figure
+
+
+def _legend_below(figure: Figure, handles: list[Any]) -> None:
+    """A legend below all panels, in as many columns as the figure is wide enough for."""
+    for ncols in (5, 4, 3, 2, 1):
+        legend = figure.legend(
+            handles=handles, loc="outside lower center", ncols=ncols, frameon=False,
+            fontsize="small",
+        )  # fmt: skip
+        if legend.get_window_extent().width <= figure.bbox.width or ncols == 1:
+            return
+        legend.remove()
 
 
 def _as_list(results: DecayResult | Sequence[DecayResult]) -> list[DecayResult]:
@@ -138,11 +146,17 @@ def _what_is_shared(results: Sequence[DecayResult]) -> str:
     return f"Gradient at initialization: {shared}"
 
 
+def _look(place: int) -> tuple[str, str]:
+    """Colour and marker of a curve; after six curves the colours return with other markers."""
+    turn, k = divmod(place, len(_CURVES))
+    return _CURVES[k][0], _CURVES[(k + turn) % len(_CURVES)][1]
+
+
 # -- one curve -------------------------------------------------------------------------------
 
 
 def _draw_result(ax: Axes, result: DecayResult, label: str, place: int) -> None:
-    colour, marker = _CURVES[place % len(_CURVES)]
+    colour, marker = _look(place)
     layers = result.layers
     index = [layer.index for layer in layers]
     # A marker on every layer of a deep network would hide the line.
@@ -202,7 +216,7 @@ def _underflowing(results: Sequence[DecayResult]) -> list[str]:
 def _curve_handles(labels: Sequence[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    curves = [_CURVES[place % len(_CURVES)] for place in range(len(labels))]
+    curves = [_look(place) for place in range(len(labels))]
     return [
         Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=1.8, label=label)
         for (colour, marker), label in zip(curves, labels, strict=True)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+import numpy as np
+
 from minigrad.diagnostics.decay import DecayConfig, DecayResult
 
 
@@ -84,7 +86,13 @@ def one_table(result: DecayResult, names: Sequence[str]) -> str:
     ]  # fmt: skip
     if result.underflow_layer is not None:
         where = f"layers 1 to {result.underflow_layer}" if result.underflow_layer > 1 else "layer 1"
-        lines.append(f"  {result.config.dtype} underflows in {where}: dL/dz is too small for it")
+        if _cut_off(result):
+            lines.append(
+                f"  dL/dz is exactly 0 in {where}: weights of 0 or dead units pass nothing"
+            )
+        else:
+            dtype = result.config.dtype
+            lines.append(f"  {dtype} underflows in {where}: dL/dz is too small for it")
     if any(not math.isfinite(layer.dz_rms.mean) for layer in result.layers):
         lines.append(f"  {result.config.dtype} overflows: numbers on the way are too large for it")
     return "\n".join(lines)
@@ -110,3 +118,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _cut_off(result: DecayResult) -> bool:
+    """Whether the gradient ends at one layer, instead of having become too small step by step."""
+    below, above = result.layers[result.underflow_layer - 1 : result.underflow_layer + 1]  # type: ignore[operator]
+    smallest = float(np.finfo(result.config.dtype).tiny)
+    return below.dz_rms.max == 0 and above.dz_rms.mean > smallest**0.5

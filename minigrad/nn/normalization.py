@@ -122,7 +122,7 @@ class BatchNorm1d(_PerChannel):
                 f"BatchNorm1d: input has shape {input.shape}; it takes (n, features) or "
                 "(n, features, length)"
             )
-        # Switched off later, tracking leaves the statistics as they are, and eval goes on using them.
+        # Tracking that is switched off later leaves the statistics, and eval goes on using them.
         moving = self.training and self.track_running_stats
         known = moving or not self.training
         out = F.batch_norm(

@@ -13,6 +13,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.arranging import split
 from minigrad.ops.creation import as_tensor
 from minigrad.ops.elementwise import erf, tanh
+from minigrad.ops.piecewise import clip
 from minigrad.ops.spelling import one_axis, torch_names
 from minigrad.ops.table import op, use
 from minigrad.tensor import Tensor
@@ -29,7 +30,13 @@ def _sigmoid_forward(xp: Any, x: Any) -> Any:
 
 
 sigmoid = op("sigmoid", _sigmoid_forward, x=lambda g, out: g * (out * (1 - out)))
-sigmoid.__doc__ = """1 / (1 + exp(-x)), elementwise, without overflow."""
+sigmoid.__doc__ = """1 / (1 + exp(-x)), elementwise, without overflow.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.sigmoid(mg.tensor([-1.0, 0.0, 1.0]))
+    tensor([0.2689, 0.5   , 0.7311])
+    """
 
 
 def _log1pexp(xp: Any, x: Any) -> Any:
@@ -42,7 +49,13 @@ logsigmoid = op(
     lambda xp, x: -_log1pexp(xp, -x),
     x=lambda g, xp, x: g * use(xp, sigmoid, -x),
 )
-logsigmoid.__doc__ = """log(1 / (1 + exp(-x))), elementwise, exact where sigmoid rounds to 0."""
+logsigmoid.__doc__ = """log(1 / (1 + exp(-x))), elementwise, exact where sigmoid rounds to 0.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.logsigmoid(mg.tensor([-1000.0]))
+    tensor([-1000.])
+    """
 
 
 def _softplus_forward(xp: Any, x: Any, *, beta: float, threshold: float) -> Any:
@@ -89,7 +102,13 @@ def _silu_rule(g: Any, xp: Any, x: Any) -> Any:
 
 
 silu = op("silu", lambda xp, x: x * _sigmoid_forward(xp, x), x=_silu_rule)
-silu.__doc__ = """x sigmoid(x), elementwise; also called swish. Source: Elfwing et al. (2018)."""
+silu.__doc__ = """x sigmoid(x), elementwise; also called swish. Source: Elfwing et al. (2018).
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.silu(mg.tensor([0.0, 1.0]))
+    tensor([0.    , 0.7311])
+    """
 
 
 def mish(input: Any) -> Tensor:
@@ -124,8 +143,10 @@ def gelu(input: Any, approximate: str = "none") -> Tensor:
     if approximate == "none":
         return x * (0.5 + 0.5 * erf(x * math.sqrt(0.5)))
     if approximate == "tanh":
-        # x * x: a power of 3 is a hundred times slower.
-        return x * sigmoid(math.sqrt(8 / math.pi) * x * (1 + 0.044715 * (x * x)))
+        # Beyond 30 the sigmoid is 0 or 1 in every dtype; x cubed would overflow further out.
+        near = clip(x, -30, 30)
+        # near * near: a power of 3 is a hundred times slower.
+        return x * sigmoid(math.sqrt(8 / math.pi) * near * (1 + 0.044715 * (near * near)))
     raise ArgumentError(f"gelu: unknown approximate {approximate!r}; valid: 'none', 'tanh'")
 
 
@@ -134,14 +155,26 @@ softsign = op(
     lambda xp, x: x / (1 + xp.abs(x)),
     x=lambda g, xp, x: g / xp.square(1 + xp.abs(x)),
 )
-softsign.__doc__ = """x / (1 + |x|), elementwise: like tanh, but it saturates slowly."""
+softsign.__doc__ = """x / (1 + |x|), elementwise: like tanh, but it saturates slowly.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.softsign(mg.tensor([-1.0, 0.0, 9.0]))
+    tensor([-0.5,  0. ,  0.9])
+    """
 
 tanhshrink = op(
     "tanhshrink",
     lambda xp, x: x - xp.tanh(x),
     x=lambda g, xp, x: g * xp.square(xp.tanh(x)),
 )
-tanhshrink.__doc__ = """x - tanh(x), elementwise."""
+tanhshrink.__doc__ = """x - tanh(x), elementwise.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.tanhshrink(mg.tensor([0.0, 10.0]))
+    tensor([0., 9.])
+    """
 
 
 # -- along an axis -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ node instead of a transpose, a product and a sum saves about two thirds of the t
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigrad.ops.activations import softmax_on
@@ -45,6 +46,11 @@ def _linear_rule(g: Any, needs: Any, xp: Any, x: Any, weight: Any) -> Any:
 def _linear_misfit(x: Any, weight: Any, bias: Any) -> str:
     if weight.ndim != 2:
         return f"the weight must have shape (out_features, in_features), got {weight.shape}"
+    if x.ndim > 2 and math.prod(x.shape[1:]) == weight.shape[-1]:
+        return (
+            f"the input has shape {x.shape}, but a weight of shape {weight.shape} takes "
+            f"{weight.shape[-1]} features on one axis; flatten it: x.reshape({x.shape[0]}, -1)"
+        )
     if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
         return (
             f"the input has shape {x.shape}, but a weight of shape {weight.shape} takes "

@@ -18,7 +18,13 @@ relu = op(
     lambda xp, x: xp.maximum(x, xp.zeros(x.shape, x.dtype)),
     x=lambda g, out: g * (out > 0),
 )
-relu.__doc__ = """max(x, 0), elementwise; at 0 the derivative is 0."""
+relu.__doc__ = """max(x, 0), elementwise; at 0 the derivative is 0.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.relu(mg.tensor([-2.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
 
 _hardtanh = op(
     "hardtanh",
@@ -48,7 +54,13 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
 
 
 def relu6(input: Any) -> Tensor:
-    """min(max(x, 0), 6), elementwise; at 0 and 6 the slope is 0. Source: Krizhevsky (2010)."""
+    """min(max(x, 0), 6), elementwise; at 0 and 6 the slope is 0. Source: Krizhevsky (2010).
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.relu6(mg.tensor([-2.0, 2.0, 8.0]))
+    tensor([0., 2., 6.])
+    """
     return _hardtanh(input, low=0.0, high=6.0)
 
 
@@ -56,6 +68,11 @@ def hardsigmoid(input: Any) -> Tensor:
     """min(max(x + 3, 0), 6) / 6, a sigmoid of straight lines; at -3 and 3 the slope is 0.
 
     Source: Howard et al. (2019), section 5.2.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.hardsigmoid(mg.tensor([-3.0, 0.0, 3.0]))
+    tensor([0. , 0.5, 1. ])
     """
     return relu6(as_tensor(input) + 3) / 6
 
@@ -147,6 +164,11 @@ def celu(input: Any, alpha: float = 1.0) -> Tensor:
         ArgumentError: an alpha that is not above 0.
 
     Source: Barron (2017), equation 2.
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> F.celu(mg.tensor([-100.0, 2.0]), alpha=0.5)
+    tensor([-0.5,  2. ])
     """
     if not alpha > 0:
         raise ArgumentError(f"celu: alpha must be above 0, got {alpha!r}")

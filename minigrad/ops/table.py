@@ -70,7 +70,9 @@ class Op:
         self.forward = forward
         self.joint = joint
         self.outputs = outputs
-        signature = list(inspect.signature(forward).parameters.values())[1:]
+        first, *signature = inspect.signature(forward).parameters.values()
+        if first.name != "xp":
+            raise TypeError(f"op {name}: the first parameter of the forward must be xp")
         self.starred = any(p.kind is p.VAR_POSITIONAL for p in signature)
         self.arguments = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         self.parameters = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
@@ -154,11 +156,16 @@ def op(
     explain: Callable[..., str] | None = None,
     **rules: Rule,
 ) -> Operation:
-    """Declare an operation; see the top of this file.
+    """Declare an operation: its forward beside the derivative rule of each argument.
+
+    A rule gets `g`, the gradient of the output, and after it whatever it names: an argument,
+    `out` (the output), `x_shape` (the shape of argument x), a keyword parameter of the forward,
+    or `xp` (the library of the values at hand). It may use operators and `xp` alone, so that it
+    runs on arrays as well as on Tensors and can be differentiated again.
 
     Arguments:
-        name: for errors, graphs and `repr`.
-        forward: `forward(xp, *arrays, **params)`, returning one array.
+        name: for errors, graphs and `repr`; a Python identifier.
+        forward: `forward(xp, *arrays, *, **params)`, returning one array; `xp` is NumPy or CuPy.
         joint: one rule for all arguments, `joint(g, needs, ...)`, where `needs` tells per
             argument whether its gradient is wanted; it returns one gradient per argument.
         is_view: the output may share memory with the first argument.

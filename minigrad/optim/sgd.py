@@ -51,6 +51,9 @@ class SGD(Optimizer):
         nesterov: look ahead along the momentum; needs momentum and no dampening.
         maximize: go up instead of down.
 
+    Momentum that is switched on after the first step starts from a buffer of 0, where PyTorch's
+    would start from the gradient; with dampening the two differ.
+
     Source: momentum: Polyak 1964; its Nesterov form: Sutskever et al. 2013.
 
     >>> import minigrad as mg

@@ -120,3 +120,26 @@ def test_wrong_use_is_explained(found):
         plots.decay_panels([])
     with pytest.raises(ArgumentError, match="1 results, but 2 labels"):
         plots.decay(found["tanh", "he"], labels=["a", "b"])
+
+
+@pytest.mark.parametrize("activations", [["tanh"], ["tanh", "relu"], ["tanh", "relu", "sigmoid"]])
+def test_the_legend_fits_into_the_figure(activations):
+    configs = [
+        DecayConfig(5, 8, activation=a, init=i, norm=n, seeds=(0, 1))
+        for a in activations
+        for i in ("default", "xavier", "he")
+        for n in ("none", "batch")
+    ]
+    figure = plots.decay_panels([measure_decay(c) for c in configs])
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert figure.bbox.containsx(legend.get_window_extent().x0)
+    assert figure.bbox.containsx(legend.get_window_extent().x1)
+
+
+def test_seven_curves_look_different():
+    inits = ("default", "xavier", "he", "lecun", "orthogonal", "zeros", "xavier_normal")
+    found = [measure_decay(DecayConfig(5, 8, init=i)) for i in inits]
+    ax = plots.decay(found, ax=plt.figure().gca())
+    solid = [line for line in ax.lines if line.get_label().endswith("dz_rms")]
+    assert len({(line.get_color(), line.get_marker()) for line in solid}) == len(inits)
