@@ -520,8 +520,8 @@ plt.show()
 
 # %% [markdown]
 # (Here each panel is an activation, and the colour stands for the initialization, which is the same
-# in all three.) In the tanh and ReLU panels dL/dz falls as before, but dL/dW is flat only in the first layers and
-# then *climbs*. Look at the signal to see why:
+# in all three.) In the tanh and ReLU panels dL/dz falls as before, but dL/dW is flat only in the
+# first layers and then *climbs*. Look at the signal to see why:
 
 # %%
 tanh_with_biases = with_biases[1]
