@@ -10,6 +10,7 @@ import pytest
 
 import minigrad
 from minigrad.data import load_digits, load_iris, standardize
+from minigrad.errors import ArgumentError, ShapeError
 
 
 def sha256(array: np.ndarray) -> str:
@@ -125,7 +126,7 @@ def test_standardize_leaves_its_input_alone():
 
 @pytest.mark.parametrize("shape", [(), (4,), (2, 8, 8), (0, 4)])
 def test_standardize_names_a_wrong_shape_and_the_cure(shape):
-    with pytest.raises(ValueError, match=r"standardize: x has shape .*\(n, features\).*reshape"):
+    with pytest.raises(ShapeError, match=r"standardize: x has shape .*\(n, features\).*reshape"):
         standardize(np.zeros(shape))
 
 
@@ -133,5 +134,5 @@ def test_standardize_names_a_wrong_shape_and_the_cure(shape):
 def test_standardize_says_where_a_value_is_not_finite(bad):
     x = np.zeros((3, 2))
     x[2, 1] = bad
-    with pytest.raises(ValueError, match=rf"x\[2, 1\] is {bad}"):
+    with pytest.raises(ArgumentError, match=rf"x\[2, 1\] is {bad}"):
         standardize(x)

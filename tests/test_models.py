@@ -109,12 +109,16 @@ def test_dtype_and_bias_reach_every_layer():
                                  "softplus, softsign, tanhshrink"),
         ({"init": "glorot"}, "deep_mlp: unknown init 'glorot'; use one of default, xavier, he, "
                              "lecun, xavier_normal, xavier_uniform, he_normal, he_uniform, "
-                             "lecun_normal, lecun_uniform, orthogonal, zeros, normal:STD, "
-                             "uniform:BOUND, constant:VALUE"),
+                             "lecun_normal, lecun_uniform, orthogonal, eye, zeros, "
+                             "normal:STD, trunc_normal:STD, uniform:BOUND, sparse:SHARE, "
+                             "constant:VALUE"),
         ({"init": "normal"}, "deep_mlp: init 'normal' needs a number after a colon, such as "
                              "'normal:0.01'"),
         ({"norm": None}, "deep_mlp: unknown norm None; use one of none, batch, layer, rms, group, "
-                         "weight, spectral"),
+                         "weight, standardized, spectral"),
+        ({"norm": "group", "width": 6},
+         "deep_mlp: norm='group' makes 4 groups, so width must be a multiple of 4, got 6; use 8, "
+         "or norm='layer'"),
         ({"residual": "yes"}, "deep_mlp: unknown residual 'yes'; use one of none, pre, post"),
         ({"depth": 5, "residual": "pre"},
          "deep_mlp: depth 5 is not 2 + a multiple of block=2; with residual, the layers between "
@@ -159,7 +163,8 @@ def test_every_activation_is_the_function_of_its_name(activation, rng):
         ("xavier_normal", 2 / 600), ("xavier_uniform", 2 / 600), ("he_normal", 2 / 300),
         ("he_uniform", 2 / 300), ("lecun", 1 / 300), ("lecun_normal", 1 / 300),
         ("lecun_uniform", 1 / 300), ("orthogonal", 1 / 300), ("zeros", 0), ("normal:0.5", 0.25),
-        ("uniform:0.3", 0.09 / 3), ("constant:0.25", 0),
+        ("uniform:0.3", 0.09 / 3), ("constant:0.25", 0), ("eye", 1 / 300 - 1 / 300**2),
+        ("trunc_normal:0.5", 0.25 * 0.77374), ("sparse:0.75", 1e-4 / 4),
     ],
 )  # fmt: skip
 def test_every_initialization_has_its_variance(init, variance):
@@ -175,7 +180,7 @@ def test_every_initialization_has_its_variance(init, variance):
 def test_every_name_of_the_table_of_initializations_is_tried():
     tried = {"default", "xavier", "he"} | {
         "xavier_normal", "xavier_uniform", "he_normal", "he_uniform", "lecun", "lecun_normal",
-        "lecun_uniform", "orthogonal", "zeros",
+        "lecun_uniform", "orthogonal", "eye", "zeros",
     }  # fmt: skip
     assert set(INITS) == tried
 
@@ -207,6 +212,9 @@ def test_normalizations_of_the_weights(norm):
         after = model.get_submodule(f"{name}.linear").weight.data
         if norm == "weight":  # at first the same function
             np.testing.assert_allclose(after, before, rtol=1e-12)
+        elif norm == "standardized":  # what comes into each unit has mean 0 and variance 1
+            np.testing.assert_allclose(after.mean(axis=1), 0, atol=1e-12)
+            np.testing.assert_allclose(after.var(axis=1), 1, rtol=1e-3)
         else:  # divided by the largest singular value, found in a few rounds of power iteration
             assert np.linalg.norm(after, 2) == pytest.approx(1, abs=0.05)
 

@@ -300,6 +300,23 @@ def test_a_learning_rate_too_large_ends_with_a_layer_and_the_history_so_far():
     assert f"step {done + 1}" in str(error) and "'layer5.linear.bias'" in str(error)
 
 
+def test_a_loss_that_overflows_names_the_layer_whose_output_is_largest():
+    # After a step of 1e30 the weights are about 1e30, and so is what layer 2 makes of 1; the
+    # square of that passes 3e38.
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Tanh(), nn.Linear(1, 1, bias=False))
+    nn.init.ones_(model[0].weight)
+    nn.init.ones_(model[2].weight)
+    data = [(mg.ones(2, 1), mg.zeros(2, 1))]
+    error = broken(model, mg.optim.SGD(model.parameters(), lr=1e30), data, F.mse_loss)
+    largest = abs(model(mg.ones(2, 1)).data).max()
+    assert largest > 1e29
+    assert str(error) == (
+        "fit: in step 2 the loss is inf: the model's output is finite, so the loss function made "
+        f"inf of it; the largest output, {largest:.3g}, is that of '2' (Linear); try a smaller "
+        "learning rate, clipped gradients, or another initialization"
+    )
+
+
 class SquareRoot(nn.Module):
     """Finite at 0, its slope is not."""
 
@@ -394,6 +411,20 @@ def test_message(options, message):
     with pytest.raises(ArgumentError) as caught:
         run(**options)
     assert str(caught.value) == message
+
+
+def test_an_optimizer_of_another_model_is_refused_before_anything_is_done():
+    model, other = network(), network()
+    batches = iter(list(loader()))
+    with pytest.raises(ArgumentError) as caught:
+        fit(model, batches, mg.optim.SGD(other.parameters()), F.cross_entropy, 1)
+    assert str(caught.value) == (
+        "fit: the optimizer holds none of the model's parameters, so the model would not learn; "
+        "make it with model.parameters() of this model"
+    )
+    assert len(list(batches)) == 4
+    # Some of them are enough: the rest is frozen.
+    fit(model, loader(), mg.optim.SGD(model.layer3.parameters()), F.cross_entropy, 1)
 
 
 # -- the bar -----------------------------------------------------------------------------------

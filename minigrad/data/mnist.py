@@ -37,6 +37,17 @@ def load_mnist(images_path: str | os.PathLike[str], labels_path: str | os.PathLi
             belong together.
 
     Source: LeCun, Cortes & Burges, The MNIST database of handwritten digits (1998).
+
+    >>> import minigrad as mg
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # two images of 28 x 28, in MNIST's format
+    >>> _ = (folder / "images").write_bytes(
+    ...     struct.pack(">HBB3I", 0, 8, 3, 2, 28, 28) + bytes(2 * 28 * 28)
+    ... )
+    >>> _ = (folder / "labels").write_bytes(struct.pack(">HBBI", 0, 8, 1, 2) + bytes([7, 3]))
+    >>> digits = mg.data.load_mnist(folder / "images", folder / "labels")
+    >>> digits.x.shape, digits.y.tolist()
+    ((2, 784), [7, 3])
     """
     images = _read(Path(images_path), _IMAGES)
     labels = _read(Path(labels_path), _LABELS)

@@ -19,29 +19,29 @@ def standardize(x: ArrayLike) -> NDArray[np.float32]:
     Computes ``(x - mean) / std`` column by column, with the biased std (divided by n). A
     column that never changes, such as a corner pixel that is always blank, becomes 0.
 
-    Args:
+    Arguments:
         x: real numbers of shape (n, features), n at least 1.
 
     Returns:
         float32 array of the same shape; the input is left as it was.
 
     Raises:
-        ValueError: x is not two-dimensional, has no row, or holds NaN or infinity.
+        ShapeError: x is not two-dimensional, or has no row.
+        ArgumentError: x holds NaN or infinity.
 
-    Example:
-        >>> from minigrad.data import standardize
-        >>> standardize([[1.0, 5.0], [3.0, 5.0]]).tolist()
-        [[-1.0, 0.0], [1.0, 0.0]]
+    >>> from minigrad.data import standardize
+    >>> standardize([[1.0, 5.0], [3.0, 5.0]]).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
     """
     values = np.asarray(x, dtype=np.float64)
     if values.ndim != 2 or len(values) == 0:
-        raise ValueError(
+        raise ShapeError(
             f"standardize: x has shape {values.shape}, but one row per example is needed: "
             "(n, features) with n >= 1; reshape images with x.reshape(len(x), -1)"
         )
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
-        raise ValueError(
+        raise ArgumentError(
             f"standardize: x[{row}, {column}] is {values[row, column]}; "
             "drop or fill in such rows first, or the whole column would become NaN"
         )

@@ -11,13 +11,15 @@ from minigrad import nn
 from minigrad.errors import ArgumentError
 from minigrad.models.names import (
     ACTIVATIONS,
+    GROUPS,
     NORMS,
     WEIGHT_NORMS,
     check_name,
     fill,
     initialize,
 )
-from minigrad.random import Generator, generator_or_default
+from minigrad.nn.init_networks import forkable
+from minigrad.random import Generator
 
 RESIDUALS = ("none", "pre", "post")
 
@@ -63,11 +65,15 @@ def deep_mlp(
             "he": normal of variance 2 / fan_in (He et al. 2015);
             "lecun": normal of variance 1 / fan_in (LeCun et al. 1998);
             these three also with "_uniform" after the name;
-            "orthogonal" (Saxe et al. 2014); "zeros";
-            "normal:STD", "uniform:BOUND" and "constant:VALUE", with a number.
+            "orthogonal" (Saxe et al. 2014); "eye", ones on the diagonal; "zeros";
+            and with a number "normal:STD", "trunc_normal:STD" (cut at 2 STD), "uniform:BOUND",
+            "sparse:SHARE" (that share zeros, the others of STD 0.01), "constant:VALUE".
             None is adapted to the activation: what that costs is for the lessons to show.
-        norm: "none"; "batch", "layer", "rms" or "group" (4 groups), between Linear and
-            activation; or "weight" or "spectral", of the weights of all Linear layers.
+            Those for whole networks are called on the result, `nn.init.critical_(net, "tanh")`;
+            likewise `fixup_`, `skipinit_` and `lsuv_`.
+        norm: "none"; "batch", "layer", "rms" or "group" (4 groups, so of a width that 4 divides),
+            between Linear and activation; or of the weights of all Linear layers "weight",
+            "standardized" or "spectral".
         in_features, out_features: width of the input and of the output.
         bias: give the Linear layers a bias.
         generator: source of the random numbers. The same seed gives the same network. By
@@ -83,8 +89,8 @@ def deep_mlp(
         An `nn.Sequential` from (batch, in_features) to (batch, out_features).
 
     Raises:
-        ArgumentError: an unknown name, a depth, width or block below 1, or a depth that blocks
-            do not fill.
+        ArgumentError: an unknown name, a depth, width or block below 1, a width that groups do
+            not fill, or a depth that blocks do not fill.
 
     >>> import minigrad as mg
     >>> net = mg.models.deep_mlp(3, 16, "relu", "he", generator=mg.Generator(0))
@@ -106,6 +112,11 @@ def deep_mlp(
             raise ArgumentError(
                 f"deep_mlp: {name} must be a whole number of at least 1, got {number!r}"
             )
+    if norm == "group" and width % GROUPS:
+        raise ArgumentError(
+            f"deep_mlp: norm='group' makes {GROUPS} groups, so width must be a multiple of "
+            f"{GROUPS}, got {width}; use {-(-width // GROUPS) * GROUPS}, or norm='layer'"
+        )
     if residual != "none" and (depth < 2 + block or (depth - 2) % block):
         raise ArgumentError(
             f"deep_mlp: depth {depth} is not 2 + a multiple of block={block}; with residual, the "
@@ -117,16 +128,6 @@ def deep_mlp(
         forkable(generator), dtype, gain, residual_scale, block,
     )  # fmt: skip
     return {"none": layers.plain, "pre": layers.pre, "post": layers.post}[residual]()
-
-
-def forkable(generator: Generator | None) -> Generator:
-    """The generator, or one seeded from the default one.
-
-    Forking the default generator itself would make every network the same.
-    """
-    if generator is not None:
-        return generator
-    return Generator(int(generator_or_default(None).integers((), 0, 2**63)))
 
 
 @dataclass(frozen=True)

@@ -58,27 +58,38 @@ INITS: dict[str, Callable[..., Tensor]] = {
     "lecun_normal": init.lecun_normal_,
     "lecun_uniform": init.lecun_uniform_,
     "orthogonal": init.orthogonal_,
+    "eye": lambda weight, generator: init.eye_(weight),
     "zeros": lambda weight, generator: init.zeros_(weight),
 }
+
+
+def _truncated(weight: Tensor, std: float, generator: Generator) -> Tensor:
+    return init.trunc_normal_(weight, 0.0, std, -2 * std, 2 * std, generator)
+
 
 # Written with their number, as "normal:0.01".
 NUMBERED_INITS: dict[str, Callable[..., Tensor]] = {
     "normal": lambda w, std, generator: init.normal_(w, std=std, generator=generator),
+    "trunc_normal": _truncated,
     "uniform": lambda w, bound, generator: init.uniform_(w, -bound, bound, generator=generator),
+    "sparse": lambda w, sparsity, generator: init.sparse_(w, sparsity, generator=generator),
     "constant": lambda w, value, generator: init.constant_(w, value),
 }
+
+GROUPS = 4  # of a GroupNorm
 
 # Layers between Linear and activation, made for a width.
 NORMS: dict[str, Callable[..., nn.Module]] = {
     "batch": nn.BatchNorm1d,
     "layer": nn.LayerNorm,
     "rms": nn.RMSNorm,
-    "group": lambda width, dtype: nn.GroupNorm(4, width, dtype=dtype),
+    "group": lambda width, dtype: nn.GroupNorm(GROUPS, width, dtype=dtype),
 }
 
 # Normalizations of the weights instead: they change the Linear layer.
 WEIGHT_NORMS: dict[str, Callable[..., nn.Module]] = {
     "weight": lambda linear, generator: parametrizations.weight_norm(linear),
+    "standardized": lambda linear, generator: parametrizations.weight_standardization(linear),
     "spectral": lambda linear, generator: parametrizations.spectral_norm(
         linear, generator=generator
     ),
@@ -110,7 +121,8 @@ def fill(owner: str, name: str) -> Callable[..., Any]:
         return INITS[name]
     kind, _, number = str(name).partition(":")
     if kind not in NUMBERED_INITS:
-        valid = [*INITS, "normal:STD", "uniform:BOUND", "constant:VALUE"]
+        numbered = ["normal:STD", "trunc_normal:STD", "uniform:BOUND", "sparse:SHARE"]
+        valid = [*INITS, *numbered, "constant:VALUE"]
         check_name(owner, "init", name, valid)
     try:
         value = float(number)

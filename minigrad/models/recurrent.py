@@ -8,8 +8,8 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.errors import ArgumentError
-from minigrad.models.mlp import forkable
 from minigrad.models.names import check_name, fill, initialize
+from minigrad.nn.init_networks import forkable
 from minigrad.random import Generator
 from minigrad.tape import no_grad
 from minigrad.tensor import Tensor
@@ -22,6 +22,14 @@ class RecurrentNet(nn.Module):
 
     Called with a sequence of shape (n, time, in_features); returns (n, out_features), or with
     `each_step` (n, time, out_features).
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> net = mg.models.RecurrentNet(
+    ...     nn.GRU(2, 8, batch_first=True), nn.Linear(8, 3), each_step=True
+    ... )
+    >>> net(mg.zeros(5, 30, 2)).shape
+    (5, 30, 3)
     """
 
     def __init__(self, rnn: nn.Module, readout: nn.Module, each_step: bool) -> None:

@@ -4,20 +4,11 @@ from minigrad.nn import functional as functional
 from minigrad.nn import init as init
 from minigrad.nn import utils as utils
 from minigrad.nn.activations import (
-    CELU,
-    ELU,
     GELU,
     GLU,
-    SELU,
-    Hardsigmoid,
-    Hardtanh,
-    LeakyReLU,
     LogSigmoid,
     LogSoftmax,
     Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
@@ -46,6 +37,17 @@ from minigrad.nn.linear import Flatten, Identity, Linear
 from minigrad.nn.module import Module
 from minigrad.nn.normalization import BatchNorm1d, GroupNorm, InstanceNorm1d, LayerNorm, RMSNorm
 from minigrad.nn.parameter import Parameter
+from minigrad.nn.rectifiers import (
+    CELU,
+    ELU,
+    SELU,
+    Hardsigmoid,
+    Hardtanh,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+)
 from minigrad.nn.recurrent import GRU, LSTM, RNN
 from minigrad.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from minigrad.nn.residual import Residual

@@ -33,6 +33,38 @@ class _Numbered(Module):
         self.register_module(next(n for n in map(str, count(len(self))) if n not in taken), module)
         return self
 
+    def insert(self, index: int, module: Module) -> Self:
+        """Put a module before the one at `index`; returns this container.
+
+        Those after it are counted anew.
+
+        Raises:
+            OutOfRangeError: an index beyond the number of modules.
+            ArgumentError: modules that were named by hand.
+        """
+        _check_module(self, index, module)
+        modules = list(self)
+        name = type(self).__name__
+        if not -len(modules) <= index <= len(modules):
+            raise OutOfRangeError(f"{name}: insert at {index}, but it holds {len(modules)} modules")
+        if not self._is_counted():
+            raise ArgumentError(
+                f"{name}: insert counts the modules anew, but these were named by hand; make a new "
+                f"{name} of a dict in the order you want"
+            )
+        modules.insert(index, module)
+        self._count_anew(modules)
+        return self
+
+    def _is_counted(self) -> bool:
+        return all(name.isdecimal() for name, _ in self._members())
+
+    def _count_anew(self, modules: Iterable[Module]) -> None:
+        for name, _ in self._members():
+            delattr(self, name)
+        for i, module in enumerate(modules):
+            self.register_module(str(i), module)
+
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add several modules at the end; returns this container."""
         for module in modules:
@@ -52,16 +84,12 @@ class _Numbered(Module):
     def __delitem__(self, index: int | slice) -> None:
         """Take modules out. Those after them are counted anew, unless they were named by hand."""
         members = self._members()
-        counted = all(name.isdecimal() for name, _ in members)
+        counted = self._is_counted()
         gone = members[index] if isinstance(index, slice) else [(self._name_at(index), None)]
         for name, _ in gone:
             delattr(self, name)
         if counted:
-            left = self._members()
-            for name, _ in left:
-                delattr(self, name)
-            for i, (_, module) in enumerate(left):
-                self.register_module(str(i), module)
+            self._count_anew(list(self))
 
 
 def _check_module(owner: Module, place: int | str, module: Any) -> None:

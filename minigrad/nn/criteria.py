@@ -29,7 +29,13 @@ class _Loss(Module):
 
 
 class MSELoss(_Loss):
-    """(input - target)^2; see `functional.mse_loss`."""
+    """(input - target)^2; see `functional.mse_loss`.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.MSELoss()(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -39,7 +45,13 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """|input - target|; see `functional.l1_loss`."""
+    """|input - target|; see `functional.l1_loss`.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.L1Loss()(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -49,7 +61,13 @@ class L1Loss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond; see `functional.smooth_l1_loss`."""
+    """d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond; see `functional.smooth_l1_loss`.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.SmoothL1Loss(reduction="none")(mg.tensor([1.0, 10.0]), mg.zeros(2))
+    tensor([0.5, 9.5])
+    """
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -61,7 +79,13 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """d^2 / 2 where |d| < delta, delta (|d| - delta / 2) beyond; see `functional.huber_loss`."""
+    """d^2 / 2 where |d| < delta, delta (|d| - delta / 2) beyond; see `functional.huber_loss`.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.HuberLoss("none", delta=2.0)(mg.tensor([1.0, 10.0]), mg.zeros(2))
+    tensor([ 0.5, 18. ])
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -76,6 +100,11 @@ class HingeEmbeddingLoss(_Loss):
     """x where the target is 1, max(0, margin - x) where it is -1.
 
     See `functional.hinge_embedding_loss`.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.HingeEmbeddingLoss(reduction="none")(mg.tensor([0.2, 0.2]), mg.tensor([1, -1]))
+    tensor([0.2, 0.8])
     """
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
@@ -129,6 +158,11 @@ class NLLLoss(_Loss):
 
     Attributes:
         weight: one for each class, in the module's state; or None.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.NLLLoss()(mg.tensor([[-0.5, -2.0]]), mg.tensor([1]))
+    tensor(2.)
     """
 
     weight: Tensor | None
@@ -151,6 +185,11 @@ class MultiMarginLoss(_Loss):
 
     Attributes:
         weight: one for each class, in the module's state; or None.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.MultiMarginLoss()(mg.tensor([[3.0, 2.5, 0.5, 0.0]]), mg.tensor([0]))
+    tensor(0.125)
     """
 
     weight: Tensor | None
@@ -174,6 +213,11 @@ class BCELoss(_Loss):
 
     Attributes:
         weight: of the items, in the module's state; or None.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.BCELoss()(mg.tensor([0.5]), mg.tensor([1.0]))  # log 2
+    tensor(0.6931)
     """
 
     weight: Tensor | None
@@ -217,7 +261,14 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """t (log t - input); see `functional.kl_div`, also for reduction "batchmean"."""
+    """t (log t - input); see `functional.kl_div`, also for reduction "batchmean".
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> q = mg.tensor([[0.5, 0.5]])
+    >>> nn.KLDivLoss(reduction="batchmean")(q.log(), mg.tensor([[1.0, 0.0]]))  # log 2
+    tensor(0.6931)
+    """
 
     _reductions = (*REDUCTIONS, "batchmean")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, DtypeError
 from minigrad.nn.module import Module
 from minigrad.ops import as_tensor
 from minigrad.random import Generator, generator_or_default
@@ -31,6 +31,7 @@ def dropout(
 
     Raises:
         ArgumentError: p is outside of 0 to 1.
+        DtypeError: a generator that is none.
 
     Source: Srivastava et al. (2014), scaled in training rather than in evaluation.
 
@@ -41,13 +42,14 @@ def dropout(
     """
     x = as_tensor(input)
     check_probability("dropout", p)
+    _check_generator("dropout", generator)
     if not training or p == 0:
         return x
     return x * (_kept(x, p, generator) * (0.0 if p == 1 else 1 / (1 - p)))
 
 
 def alpha_dropout(
-    input: Any, p: float = 0.5, training: bool = True, generator: Generator | None = None
+    input: Any, p: float = 0.5, training: bool = False, generator: Generator | None = None
 ) -> Tensor:
     """Dropout for SELU networks: mean 0 and variance 1 stay, as far as the input has them.
 
@@ -56,13 +58,21 @@ def alpha_dropout(
         y = a (x m + alpha' (1 - m)) + b,   a = ((1 - p) (1 + p alpha'^2))^(-1/2),
         b = -a p alpha'
 
-    Arguments and errors as for `dropout`.
+    Arguments and errors as for `dropout`, but `training` is at first False, as in PyTorch.
 
     Source: Klambauer et al. (2017), Self-normalizing neural networks, section "New dropout
     technique".
+
+    >>> import minigrad as mg
+    >>> from minigrad.nn import functional as F
+    >>> x = mg.randn(100_000, generator=mg.Generator(0))
+    >>> y = F.alpha_dropout(x, 0.5, training=True, generator=mg.Generator(1))
+    >>> abs(y.mean().item()) < 0.01, abs(y.var().item() - 1) < 0.02
+    (True, True)
     """
     x = as_tensor(input)
     check_probability("alpha_dropout", p)
+    _check_generator("alpha_dropout", generator)
     if not training or p == 0:
         return x
     if p == 1:
@@ -86,6 +96,14 @@ def check_probability(owner: str, p: float) -> float:
             f"and 1, got {p}"
         )
     return p
+
+
+def _check_generator(owner: str, generator: Any) -> None:
+    if generator is not None and not isinstance(generator, Generator):
+        raise DtypeError(
+            f"{owner}: generator must be a Generator, got {generator!r}; PyTorch's `inplace` is "
+            "not taken here, since the input is never overwritten, so leave it out"
+        )
 
 
 class _Dropout(Module):
@@ -128,7 +146,13 @@ class Dropout(_Dropout):
 
 
 class AlphaDropout(_Dropout):
-    """Dropout that goes with SELU; see `functional.alpha_dropout`. Arguments as for `Dropout`."""
+    """Dropout that goes with SELU; see `functional.alpha_dropout`. Arguments as for `Dropout`.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.AlphaDropout(0.5).eval()(mg.ones(3))
+    tensor([1., 1., 1.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return alpha_dropout(input, self.p, self.training, self.generator)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from minigrad.nn.init_networks import critical_, fixup_, lsuv_, skipinit_
-from minigrad.nn.init_tensors import (
+from minigrad.nn.init_fans import (
     calculate_gain,
-    constant_,
-    eye_,
     kaiming_normal_,
     kaiming_uniform_,
     lecun_normal_,
     lecun_uniform_,
+    xavier_normal_,
+    xavier_uniform_,
+)
+from minigrad.nn.init_networks import critical_, fixup_, lsuv_, skipinit_
+from minigrad.nn.init_tensors import (
+    constant_,
+    eye_,
     normal_,
     ones_,
     orthogonal_,
     sparse_,
     trunc_normal_,
     uniform_,
-    xavier_normal_,
-    xavier_uniform_,
     zeros_,
 )
 

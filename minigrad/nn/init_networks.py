@@ -15,7 +15,8 @@ import numpy as np
 from minigrad.errors import ArgumentError, GraphError
 from minigrad.meanfield import critical_point
 from minigrad.nn import functional as F
-from minigrad.nn.init_tensors import constant_, fans, kaiming_normal_, normal_, orthogonal_, zeros_
+from minigrad.nn.init_fans import kaiming_normal_
+from minigrad.nn.init_tensors import constant_, fans, normal_, orthogonal_, zeros_
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.nn.residual import Residual
@@ -86,7 +87,7 @@ def critical_(
                 f"critical_: sigma_b={sigma_b} needs biases, and layer '{path}' has none; use "
                 "sigma_b=0, or bias=True"
             )
-    generator = _forkable(generator)
+    generator = forkable(generator)
     for path, layer in layers.items():
         draws = generator.fork(path)
         _fan_in_normal(layer.weight, gain, draws)
@@ -112,8 +113,8 @@ def lsuv_(model: Module, *inputs: Any, generator: Generator | None = None) -> Mo
         The model.
 
     Raises:
-        ArgumentError: no Linear layers, or one whose output does not vary. No weight is
-            changed then.
+        ArgumentError: no Linear layers; one whose output does not vary, or that the batch does
+            not reach; two that share a weight. No weight is changed then.
 
     Source: Mishkin & Matas (2016), All you need is a good init, algorithm 1.
 
@@ -125,6 +126,7 @@ def lsuv_(model: Module, *inputs: Any, generator: Generator | None = None) -> Mo
     1.0
     """
     layers = _linear_layers("lsuv_", model)
+    _check_own_weights(layers)
     parameters = [p for layer in layers.values() for p in layer.parameters(recurse=False)]
     before = [p.data.copy() for p in parameters]
     pending = {layer: path for path, layer in layers.items()}
@@ -144,7 +146,7 @@ def lsuv_(model: Module, *inputs: Any, generator: Generator | None = None) -> Mo
         return out / deviation
 
     handles = [layer.register_forward_hook(rescale) for layer in layers.values()]
-    generator = _forkable(generator)
+    generator = forkable(generator)
     try:
         for path, layer in layers.items():
             orthogonal_(layer.weight, generator=generator.fork(path))
@@ -152,6 +154,11 @@ def lsuv_(model: Module, *inputs: Any, generator: Generator | None = None) -> Mo
                 zeros_(layer.bias)
         with no_grad():
             model(*inputs)
+        if pending:
+            raise ArgumentError(
+                f"lsuv_: the batch does not reach layer '{next(iter(pending.values()))}', so its "
+                "scale stays unknown; give inputs that the model passes through all of its layers"
+            )
     except Exception:
         for parameter, values in zip(parameters, before, strict=True):
             parameter.data[...] = values
@@ -203,7 +210,7 @@ def fixup_(model: Module, generator: Generator | None = None) -> Module:
     """
     layers = _linear_layers("fixup_", model)
     blocks = _blocks("fixup_", model)
-    generator = _forkable(generator)
+    generator = forkable(generator)
     for path, layer in layers.items():
         kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator.fork(path))
         if layer.bias is not None:
@@ -261,11 +268,14 @@ def _fan_in_normal(weight: Tensor, gain: float, generator: Generator | None) -> 
     normal_(weight, 0.0, gain / math.sqrt(fan_in), generator)
 
 
-def _forkable(generator: Generator | None) -> Generator:
-    # Forks depend on the seed alone: those of the default generator would all be the same.
-    if generator is None:
-        return Generator(int(generator_or_default(None).integers((), 0, 2**63 - 1)))
-    return generator
+def forkable(generator: Generator | None) -> Generator:
+    """The generator, or one seeded from the default one.
+
+    Forks depend on the seed alone: those of the default generator would all be the same.
+    """
+    if generator is not None:
+        return generator
+    return Generator(int(generator_or_default(None).integers((), 0, 2**63)))
 
 
 def _is_linear(module: Module) -> bool:
@@ -286,6 +296,17 @@ def _linear_layers(name: str, model: Module) -> dict[str, Layer]:
                 "initialize before parametrizing a layer"
             )
     return layers
+
+
+def _check_own_weights(layers: dict[str, Layer]) -> None:
+    owners: dict[int, str] = {}
+    for path, layer in layers.items():
+        first = owners.setdefault(id(layer.weight), path)
+        if first != path:
+            raise ArgumentError(
+                f"lsuv_: layers '{first}' and '{path}' share one weight, which cannot be scaled "
+                "for both; tie them afterwards, or take another initialization"
+            )
 
 
 def _blocks(name: str, model: Module) -> list[Residual]:

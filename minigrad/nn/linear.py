@@ -84,7 +84,13 @@ class Linear(Module):
 
 
 class Identity(Module):
-    """Gives back what it gets: a stand-in where a network may or may not have a layer."""
+    """Gives back what it gets: a stand-in where a network may or may not have a layer.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> nn.Identity()(mg.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return input

@@ -12,6 +12,7 @@ from typing import Any
 from minigrad import ops
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops import as_tensor
+from minigrad.ops.table import op
 from minigrad.tensor import Tensor
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -71,7 +72,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     """
     if not delta > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0, got {delta!r}")
-    return reduce(_huber(_difference("huber_loss", input, target, reduction), delta), reduction)
+    d = _difference("huber_loss", input, target, reduction)
+    return reduce(_huber(d, delta=delta), reduction)
 
 
 def smooth_l1_loss(
@@ -99,13 +101,17 @@ def smooth_l1_loss(
     if not beta >= 0:
         raise ArgumentError(f"smooth_l1_loss: beta must not be negative, got {beta!r}")
     d = _difference("smooth_l1_loss", input, target, reduction)
-    return reduce(_huber(d, beta) / beta if beta > 0 else ops.abs(d), reduction)
+    return reduce(_huber(d, delta=beta) / beta if beta > 0 else ops.abs(d), reduction)
 
 
-def _huber(d: Tensor, delta: float) -> Tensor:
+def _huber_forward(xp: Any, d: Any, *, delta: float) -> Any:
     # Both branches at once: c is d inside, and +-delta beyond, where c (d - c/2) is a line.
-    c = ops.clip(d, -delta, delta)
+    c = xp.clip(d, -delta, delta)
     return c * (d - 0.5 * c)
+
+
+# A row of its own: its rule has no d - c/2 to be infinite where the difference overflows.
+_huber = op("huber_loss", _huber_forward, d=lambda g, xp, d, delta: g * xp.clip(d, -delta, delta))
 
 
 def hinge_embedding_loss(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from minigrad import ops
-from minigrad.errors import ArgumentError
+from minigrad.nn.utils.norms import listed
 from minigrad.tensor import Tensor
 
 
@@ -22,13 +22,14 @@ def l1_penalty(params: Iterable[Tensor] | Tensor) -> Tensor:
 
     Raises:
         ArgumentError: no parameters.
+        DtypeError: something that is no Tensor.
 
     >>> import minigrad as mg
     >>> from minigrad.nn import functional as F
     >>> F.l1_penalty([mg.tensor([1.0, -2.0]), mg.tensor(3.0)])
     tensor(6.)
     """
-    return _total([ops.abs(p).sum() for p in _listed("l1_penalty", params)])
+    return _total([ops.abs(p).sum() for p in listed("l1_penalty", params)])
 
 
 def l2_penalty(params: Iterable[Tensor] | Tensor) -> Tensor:
@@ -44,17 +45,7 @@ def l2_penalty(params: Iterable[Tensor] | Tensor) -> Tensor:
     >>> F.l2_penalty([mg.tensor([1.0, -2.0]), mg.tensor(3.0)])
     tensor(14.)
     """
-    return _total([ops.square(p).sum() for p in _listed("l2_penalty", params)])
-
-
-def _listed(name: str, params: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    listed = [params] if isinstance(params, Tensor) else list(params)
-    if not listed:
-        raise ArgumentError(
-            f"{name}: got no parameters; net.parameters() can be read only once, so call it anew, "
-            "or keep list(net.parameters())"
-        )
-    return listed
+    return _total([ops.square(p).sum() for p in listed("l2_penalty", params)])
 
 
 def _total(terms: list[Tensor]) -> Tensor:

@@ -222,15 +222,26 @@ class Registry:
         Raises:
             ArgumentError: there is no such parameter.
         """
+        return self._get("parameter", path)  # type: ignore[no-any-return]
+
+    def get_buffer(self, path: str) -> Tensor:
+        """The buffer at a path such as "body.3.running_mean".
+
+        Raises:
+            ArgumentError: there is no such buffer.
+        """
+        return self._get("buffer", path)  # type: ignore[no-any-return]
+
+    def _get(self, role: Role, path: str) -> Any:
         parent, _, name = path.rpartition(".")
         module = self.get_submodule(parent)
-        found = dict(module._registered("parameter"))
+        found = dict(module._registered(role))
         if name not in found:
             raise ArgumentError(
-                f"get_parameter: no parameter '{path}': {type(module).__name__} has no "
+                f"get_{role}: no {role} '{path}': {type(module).__name__} has no "
                 f"'{name}'; it has {', '.join(found) or 'none'}"
             )
-        return found[name]  # type: ignore[no-any-return]
+        return found[name]
 
 
 def _collect(module: Any, path: str, found: dict[int, tuple[str, Any]]) -> None:

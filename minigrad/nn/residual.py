@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
@@ -22,8 +24,8 @@ class Residual(Module):
             identity, so a deep stack starts as a shallow network.
 
     Raises:
-        DtypeError: a branch that is no Module.
-        ShapeError: when called, a branch that changes the shape.
+        DtypeError: a branch that is no Module, or a scale that is neither a number nor a Parameter.
+        ShapeError: when called, a branch that changes the shape, or a scale of another shape.
 
     Source: He et al. (2016), Deep residual learning; De & Smith (2020) for the learned scale.
 
@@ -42,6 +44,12 @@ class Residual(Module):
                 f"Residual: branch is {type(branch).__name__}, not a Module; several layers go "
                 "into one as nn.Sequential(...)"
             )
+        if not isinstance(scale, int | float | np.number | Parameter):
+            # A plain Tensor would be neither learned nor saved.
+            raise DtypeError(
+                f"Residual: scale must be a number, or an nn.Parameter to learn it, got "
+                f"{type(scale).__name__}; wrap a Tensor as nn.Parameter(...)"
+            )
         self.branch = branch
         self.scale = scale
 
@@ -53,7 +61,16 @@ class Residual(Module):
                 f"Residual: the branch makes {out.shape} of an input of shape {input.shape}; it "
                 "must keep the shape: end it with as many features as it begins with"
             )
+        if isinstance(self.scale, Tensor):
+            self._check_scale(self.scale.shape, input.shape)
         return input + (out if self._is_one() else self.scale * out)
+
+    def _check_scale(self, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+        if shape not in ((), (1,), wanted[-1:]):
+            raise ShapeError(
+                f"Residual: the scale has shape {shape}, but an input of shape {wanted} takes one "
+                f"number, shape (), or one per feature, {wanted[-1:]}"
+            )
 
     def _is_one(self) -> bool:
         return not isinstance(self.scale, Tensor) and self.scale == 1

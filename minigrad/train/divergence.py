@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,16 @@ class Diverged(MinigradError, ArithmeticError):
 
     Attributes:
         history: what `train.fit` would have returned, of the epochs before.
+
+    >>> import minigrad as mg
+    >>> model = mg.nn.Linear(1, 1, generator=mg.Generator(0))
+    >>> data = [(mg.ones(4, 1), mg.zeros(4, 1))]
+    >>> try:
+    ...     mg.train.fit(model, data, mg.optim.SGD(model.parameters(), lr=1e10),
+    ...                  mg.nn.functional.mse_loss, epochs=9)
+    ... except mg.train.Diverged as error:
+    ...     len(error.history["loss"])  # of the epochs until then
+    2
     """
 
     def __init__(self, message: str, history: dict[str, list[float]]) -> None:
@@ -45,9 +56,9 @@ def check_loss(
     """
     if math.isfinite(loss):
         return
-    found = _broken_data(x, y) or _broken_parameter(model, step - 1) or _broken_output(model, x)
+    found = _broken_data(x, y) or _broken_parameter(model, step - 1)
     if found is None:
-        found = f"the model's output is finite, so the loss function made {loss} of it; {CURE}"
+        found = _in_layers(model, x, loss)
     raise Diverged(f"fit: in step {step} the loss is {loss}: {found}", history)
 
 
@@ -82,15 +93,41 @@ def _broken_parameter(model: nn.Module, step: int) -> str | None:
     return f"the update of step {step} made '{broken[0][0]}' too large for its dtype; {CURE}"
 
 
-def _broken_output(model: nn.Module, x: Tensor) -> str | None:
-    """The first layer, in the order in which they finish, that makes NaN or infinity."""
-    found: list[str] = []
+def _in_layers(model: nn.Module, x: Tensor, loss: float) -> str:
+    """The first layer, in the order in which they finish, that makes NaN or infinity.
+
+    If there is none, the loss function made it; the layer with the largest output then.
+    """
+    broken, largest, where = "", -1.0, ""
 
     def look(name: str, module: nn.Module, args: Any, out: Any) -> None:
-        outputs = out if isinstance(out, tuple) else (out,)
-        if any(isinstance(o, Tensor) and not _is_finite(o.data) for o in outputs):
-            found.append(f"'{name}' ({type(module).__name__})" if name else "the model as a whole")
+        nonlocal broken, largest, where
+        place = f"'{name}'" if name else "the model as a whole"
+        layer = f"{place} ({type(module).__name__})"
+        size = _largest(out)
+        if not math.isfinite(size):
+            broken = broken or layer
+        elif size > largest:  # not >=: a container gives out what its last layer does
+            largest, where = size, layer
 
+    _run_watched(model, x, look)
+    if broken:
+        return f"the first output that is not finite is that of {broken}; {CURE}"
+    return (
+        f"the model's output is finite, so the loss function made {loss} of it; the largest "
+        f"output, {largest:.3g}, is that of {where}; {CURE}"
+    )
+
+
+def _largest(out: Any) -> float:
+    """The largest absolute value in an output; NaN if one is NaN, -1 where there are no numbers."""
+    outputs = out if isinstance(out, tuple) else (out,)
+    arrays = [o.data for o in outputs if isinstance(o, Tensor) and o.size]
+    return float(np.max([-1.0, *(float(abs(a).max()) for a in arrays)]))
+
+
+def _run_watched(model: nn.Module, x: Tensor, look: Callable[..., None]) -> None:
+    """Run the model once, with `look(name, module, args, out)` after each module in it."""
     handles = [m.register_forward_hook(partial(look, name)) for name, m in model.named_modules()]
     before = [(buffer, buffer.data.copy()) for buffer in model.buffers()]
     try:
@@ -101,4 +138,3 @@ def _broken_output(model: nn.Module, x: Tensor) -> str | None:
             handle.remove()
         for buffer, values in before:  # looking on must not move running statistics
             buffer.data = values
-    return f"the first output that is not finite is that of {found[0]}; {CURE}" if found else None

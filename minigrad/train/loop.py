@@ -134,7 +134,8 @@ def fit(
     Raises:
         Diverged: the loss or a weight is no finite number; it says at which step and in which
             layer that began, and holds the history until then.
-        ArgumentError: an option that does not fit, or something else than batches (x, y).
+        ArgumentError: an option that does not fit, an optimizer of other parameters than the
+            model's, or something else than batches (x, y).
 
     >>> import minigrad as mg
     >>> digits = mg.data.load_digits()
@@ -159,6 +160,7 @@ def fit(
         check_count("fit", "patience", patience)
         if validation is None:
             raise ArgumentError("fit: patience watches the validation loss; pass validation=...")
+    _check_optimizer(model, optimizer)
     metrics = metrics or {}
     history: History = {}
     best = _Best(model, patience) if patience is not None else None
@@ -191,6 +193,15 @@ def fit(
         if best is not None:
             best.restore()
     return history
+
+
+def _check_optimizer(model: nn.Module, optimizer: Any) -> None:
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if held.isdisjoint(map(id, model.parameters())):
+        raise ArgumentError(
+            "fit: the optimizer holds none of the model's parameters, so the model would not "
+            "learn; make it with model.parameters() of this model"
+        )
 
 
 # -- one update --------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 from nn.twin import check_twins, copy_state
@@ -176,6 +178,17 @@ def test_tails_are_not_rounded_to_0(name: str, dtype: type) -> None:
     np.testing.assert_allclose(np.concatenate(found), [value, slope], rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "far"), [(mg.float32, [1e15, 1e30, 3e38]), (mg.float64, [1e60, 1e160, 1e308])]
+)
+def test_gelu_by_tanh_where_a_cube_would_overflow(dtype: type, far: list[float]) -> None:
+    for x in far:
+        found = _slopes(
+            mg, nn.GELU("tanh"), mg.tensor(np.array([-x, x], dtype), requires_grad=True), 2
+        )
+        np.testing.assert_allclose(found, [[0, dtype(x)], [0, 1], [0, 0]], rtol=1e-6)
+
+
 def test_gelu_is_x_times_the_normal_distribution() -> None:
     # Phi(1), Phi(2), Phi(3) from tables of the normal distribution.
     phi = np.array([0.8413447460685429, 0.9772498680518208, 0.9986501019683699])
@@ -279,3 +292,14 @@ def test_bad_arguments(make: object, kind: type, message: str) -> None:
     with pytest.raises(kind) as caught:
         make()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "name", ["logsigmoid", "relu", "sigmoid", "silu", "softsign", "tanhshrink"]
+)
+def test_examples_of_rows_of_the_table(name: str) -> None:
+    # Their functions are generated, so pytest does not find these examples by itself.
+    text = getattr(F, name).__doc__
+    example = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    found = doctest.DocTestRunner(verbose=False).run(example)
+    assert found.attempted == 3 and found.failed == 0

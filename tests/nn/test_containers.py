@@ -71,6 +71,31 @@ def test_taking_out_counts_the_rest_anew() -> None:
         assert list(net.named_children()) == [("0", relu)]
 
 
+@pytest.mark.parametrize(("index", "places"), [(0, "nabc"), (1, "anbc"), (-1, "abnc"), (3, "abcn")])
+def test_putting_in_counts_the_rest_anew(index: int, places: str) -> None:
+    for build in (lambda *m: nn.Sequential(*m), lambda *m: nn.ModuleList(m)):
+        layers = {"a": nn.Tanh(), "b": nn.Linear(1, 1), "c": nn.ReLU(), "n": nn.Sigmoid()}
+        net = build(*[layers[c] for c in "abc"])
+        assert net.insert(index, layers["n"]) is net
+        assert list(net.named_children()) == [(str(i), layers[c]) for i, c in enumerate(places)]
+
+
+def test_where_nothing_can_be_put_in() -> None:
+    net = nn.Sequential(nn.Tanh(), nn.ReLU())
+    for index in (3, -3):
+        with pytest.raises(mg.errors.OutOfRangeError) as caught:
+            net.insert(index, nn.Tanh())
+        assert str(caught.value) == f"Sequential: insert at {index}, but it holds 2 modules"
+    with pytest.raises(mg.errors.ArgumentError) as caught:
+        nn.Sequential({"first": nn.Tanh()}).insert(0, nn.ReLU())
+    assert str(caught.value) == (
+        "Sequential: insert counts the modules anew, but these were named by hand; make a new "
+        "Sequential of a dict in the order you want"
+    )
+    with pytest.raises(mg.errors.DtypeError, match=r"item 0 is the class Tanh, not a Module"):
+        net.insert(0, nn.Tanh)
+
+
 def test_taking_out_leaves_names_given_by_hand() -> None:
     net = nn.Sequential({"first": nn.Tanh(), "second": nn.ReLU()})
     del net[0]

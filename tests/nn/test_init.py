@@ -231,3 +231,11 @@ def test_bad_arguments() -> None:
         init.normal_(mg.zeros(2), std=-1)
     with pytest.raises(DtypeError, match="uniform_: cannot fill a tensor of int64"):
         init.uniform_(mg.zeros(2, dtype=mg.int64))
+
+
+@pytest.mark.parametrize("name", [n for n in init.__all__ if n.endswith(("normal_", "uniform_"))])
+@pytest.mark.parametrize("shape", [(0, 0), (3, 0), (0, 3)])
+def test_a_tensor_without_elements_is_given_back(name: str, shape: tuple[int, int]) -> None:
+    w = mg.zeros(*shape)
+    assert getattr(init, name)(w) is w and w.shape == shape
+    assert init.orthogonal_(w) is w and init.critical_(w, "relu") is w

@@ -100,7 +100,12 @@ def test_lsuv_refused_changes_no_weight() -> None:
             init.lsuv_(net, x)
     with pytest.raises(mg.errors.ShapeError):
         init.lsuv_(net, mg.ones(8, 5))
-    for p, values in zip(net.parameters(), before, strict=True):
+    branching = _Branching()
+    before += [p.data.copy() for p in branching.parameters()]
+    with pytest.raises(ArgumentError, match="does not reach layer 'spare'"):
+        init.lsuv_(branching, mg.randn(8, 3))
+    after = [*net.parameters(), *branching.parameters()]
+    for p, values in zip(after, before, strict=True):
         np.testing.assert_array_equal(p.data, values)
     assert len(_outputs(net, mg.ones(8, 4))) == 2  # no hook was left behind that would divide
 
@@ -259,7 +264,34 @@ def test_a_deeper_network_begins_alike(name: str) -> None:
         np.testing.assert_array_equal(layer.weight.data, other.weight.data)
 
 
+class _Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.spare = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        return self.used(x)
+
+
+def _tied() -> nn.Module:
+    net = _plain(3, 4)
+    net[4].weight = net[0].weight
+    return net
+
+
 MESSAGES = {
+    "tied weights": (
+        lambda: init.lsuv_(_tied(), mg.randn(8, 4)),
+        ArgumentError,
+        "lsuv_: layers '0' and '4' share one weight, which cannot be scaled for both; tie them "
+        "afterwards, or take another initialization",
+    ),
+    "a layer that is not run": (
+        lambda: init.lsuv_(_Branching(), mg.randn(8, 3)),
+        ArgumentError,
+        "lsuv_: the batch does not reach layer 'spare', so its scale stays unknown; give inputs "
+        "that the model passes through all of its layers",
+    ),
     "no layers": (
         lambda: init.lsuv_(nn.Sequential(nn.Tanh()), mg.ones(2, 2)),
         ArgumentError,

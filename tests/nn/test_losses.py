@@ -174,6 +174,19 @@ def test_a_huge_distance_does_not_overflow() -> None:
     assert loss.item() == pytest.approx(2e30) and x.grad.item() == 2
 
 
+@pytest.mark.parametrize(
+    "loss", [lambda x, y: F.huber_loss(x, y, delta=0.1), F.huber_loss, F.smooth_l1_loss]
+)
+def test_a_distance_that_overflows_has_its_slope_still(loss: object) -> None:
+    x = mg.tensor([3e38, -3e38], requires_grad=True)
+    with np.errstate(over="ignore"):
+        out = loss(x, -x.detach())
+        slope = mg.grad(out, x)[0]
+    delta = 0.1 if "lambda" in loss.__name__ else 1.0
+    assert out.item() == np.inf
+    np.testing.assert_allclose(slope.data, [delta / 2, -delta / 2], rtol=1e-6)
+
+
 def test_penalties(rng: np.random.Generator) -> None:
     a, b = (mg.tensor(rng.normal(size=s), requires_grad=True) for s in [(3, 2), ()])
     flat = np.append(a.data.ravel(), b.data)
@@ -206,8 +219,8 @@ def test_half_the_l2_penalty_is_weight_decay() -> None:
     [
         (
             lambda: F.l2_penalty([]),
-            "l2_penalty: got no parameters; net.parameters() can be read only once, so call it "
-            "anew, or keep list(net.parameters())",
+            "l2_penalty: no parameters. A generator is used up after one pass: call "
+            "model.parameters() anew, or keep list(model.parameters())",
         ),
         (
             lambda: F.hinge_embedding_loss(mg.ones(2), [0, 1]),

@@ -412,3 +412,14 @@ def test_a_module_leaves_no_cycle_behind() -> None:
         assert [ref() for ref in alive] == [None, None]
     finally:
         gc.enable()
+
+
+def test_get_buffer() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    assert net.get_buffer("1.running_var") is net[1].running_var
+    with pytest.raises(ArgumentError) as caught:
+        net.get_buffer("1.weight")
+    assert str(caught.value) == (
+        "get_buffer: no buffer '1.weight': BatchNorm1d has no 'weight'; it has running_mean, "
+        "running_var, num_batches_tracked"
+    )

@@ -65,6 +65,34 @@ def test_a_branch_that_changes_the_shape_is_refused_even_where_it_would_broadcas
     )
 
 
+@pytest.mark.parametrize(
+    ("scale", "kind"), [("x", "str"), (mg.ones(2), "Tensor"), (None, "NoneType")]
+)
+def test_a_scale_that_would_not_be_learned_or_is_no_number_is_refused(scale, kind):
+    with pytest.raises(DtypeError) as caught:
+        nn.Residual(nn.Tanh(), scale)
+    assert str(caught.value) == (
+        f"Residual: scale must be a number, or an nn.Parameter to learn it, got {kind}; wrap a "
+        "Tensor as nn.Parameter(...)"
+    )
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (1, 2), (3,)])
+def test_a_scale_of_another_shape_is_refused_even_where_it_would_broadcast(shape):
+    block = nn.Residual(nn.Tanh(), nn.Parameter(mg.ones(*shape)))
+    for x in (mg.ones(2), mg.ones(1, 1), mg.ones(5, 2)):
+        with pytest.raises(ShapeError, match=r"Residual: the scale has shape .* takes one number"):
+            block(x)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,)])
+def test_a_scale_is_one_number_or_one_per_feature(shape, rng):
+    scale, x = rng.normal(size=shape), rng.normal(size=(5, 2))
+    block = nn.Residual(nn.Tanh(), nn.Parameter(mg.tensor(scale)))
+    np.testing.assert_allclose(block(mg.tensor(x)).data, x + scale * np.tanh(x), rtol=1e-12)
+    assert list(block.state_dict()) == ["scale"]
+
+
 def test_a_list_of_layers_is_refused():
     with pytest.raises(DtypeError, match=r"branch is list, not a Module; .* nn\.Sequential"):
         nn.Residual([nn.Tanh()])
