@@ -316,6 +316,12 @@ def _explain(
     name: str, arrays: Sequence[Any], error: Exception, explain: Callable[..., str] | None
 ) -> Exception:
     """The error of the array library, told with the operation and the shapes."""
+    places = sorted({device_of(x).name for x in arrays if hasattr(x, "shape")})
+    if len(places) > 1:
+        return ArgumentError(
+            f"{name}: the tensors are on different devices, {' and '.join(places)}; move one, e.g. "
+            f"t.to({places[-1]!r})"
+        )
     if not isinstance(error, ValueError | TypeError | IndexError):
         return type(error)(f"{name}: {error}")
     if explain is not None:

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.backend import CPU, Device
 from minigrad.errors import ArgumentError, DtypeError, MinigradError, OutOfRangeError, ShapeError
+from minigrad.ops import table
+from minigrad.tensor import wrap
 
 one, two, pair, grid = mg.ones(()), mg.ones(2), mg.ones(3), mg.ones(2, 3)
 index = mg.tensor([[0], [1]])
@@ -122,3 +125,25 @@ def test_failed_operation_leaves_nothing_behind():
         x + mg.ones(3)
     x.sum().backward()
     assert np.array_equal(x.grad.data, [1, 1])
+
+
+def test_tensors_on_different_devices_are_named(monkeypatch):
+    """A stand-in for an array on a GPU: it refuses NumPy's arrays, as CuPy's do."""
+
+    class FarAway:
+        shape = (2,)
+        dtype = np.dtype(np.float32)
+
+        def __radd__(self, other):
+            raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+
+        __array_ufunc__ = None
+
+    gpu = Device("cuda:0", np, np.asarray, np.asarray)
+    monkeypatch.setattr(table, "device_of", lambda x: gpu if isinstance(x, FarAway) else CPU)
+    text = (
+        "add: the tensors are on different devices, cpu and cuda:0; move one, e.g. t.to('cuda:0')"
+    )
+    with pytest.raises(ArgumentError) as caught:
+        mg.ones(2) + wrap(FarAway(), gpu)
+    assert str(caught.value) == text
