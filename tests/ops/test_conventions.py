@@ -211,3 +211,12 @@ def test_saturated_functions_stay_finite():
         assert np.isfinite(curvature(func, [-1000, 1000])).all()
     shares = slopes(mg.logaddexp, [1000, -1000], [-1000, -1000])
     np.testing.assert_allclose(shares, [[1, 0.5], [0, 0.5]])
+
+
+def test_variance_takes_the_divisor_in_three_spellings():
+    x = np.array([1.0, 2.0, 4.0])
+    expected = np.var(x, ddof=1)
+    for spelling in ({"ddof": 1}, {"correction": 1}, {"unbiased": True}):
+        assert mg.var(x, **spelling).item() == pytest.approx(expected, rel=1e-15)
+        assert mg.std(x, **spelling).item() == pytest.approx(expected**0.5, rel=1e-15)
+    assert mg.var(x, unbiased=False).item() == pytest.approx(np.var(x), rel=1e-15)
