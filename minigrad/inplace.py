@@ -131,12 +131,16 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     """
     _check_writable("setitem", self)
     index = indexing.plain_index(index)
+    concerned = [*_family(self), value] if mode.enabled else []
+    if not any(isinstance(t, Tensor) and t.requires_grad for t in concerned):
+        indexing.write_into(self, value, index=index)
+        self.mark_written()
+        return
     before = wrap(self._data, self.device, self._node)
     written = indexing.set_at(before, value, index=index)
     self._data[index] = written._data[index]
     self.mark_written()
-    if mode.enabled:
-        _renew(self, written._node)
+    _renew(self, written._node)
 
 
 def zero_(self: Tensor) -> Tensor:

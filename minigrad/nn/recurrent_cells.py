@@ -188,10 +188,10 @@ class _Cell(Module):
         self,
         input_size: int,
         hidden_size: int,
-        bias: bool,
-        device: str | Device | None,
-        dtype: Any,
-        generator: Generator | None,
+        bias: bool = True,
+        device: str | Device | None = None,
+        dtype: Any = None,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -294,17 +294,6 @@ class LSTMCell(_Cell):
     gates = 4
     state_names = "h, c"
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: str | Device | None = None,
-        dtype: Any = None,
-        generator: Generator | None = None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, device, dtype, generator)
-
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -323,17 +312,6 @@ class GRUCell(_Cell):
     """
 
     gates = 3
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: str | Device | None = None,
-        dtype: Any = None,
-        generator: Generator | None = None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, device, dtype, generator)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         (h,) = gru_step(input, self._start(input, hx), weights_of(self, ""))

@@ -35,12 +35,15 @@ _getitem = op(
 )
 
 
-def _write(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
+def _write_into(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
     xp.check_index(index, x.shape)
     check_storable("setitem", values, x.dtype)
-    out = x.copy()
-    out[index] = values
-    return out
+    x[index] = values
+    return x
+
+
+def _write(xp: Any, x: Any, values: Any, *, index: Any) -> Any:
+    return _write_into(xp, x.copy(), values, index=index)
 
 
 def _last_written(index: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -67,6 +70,9 @@ set_at: Operation = op(
     x=lambda g, xp, index: use(xp, set_at, g, 0, index=index),
     values=_written,
 )
+
+# The same into the memory of `x`, for where nothing is recorded: no copy of the whole tensor.
+write_into = op("setitem", _write_into)
 
 
 def plain_index(index: Any) -> Any:

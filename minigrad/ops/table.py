@@ -77,6 +77,11 @@ class Op:
         self.arguments = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         self.parameters = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
         self.rules = [rules.get(a) for a in self.arguments]
+        leading = 1 if joint is None else 2  # `g`, and in a joint rule `needs`
+        self._named = {
+            rule: list(inspect.signature(rule).parameters)[leading:]
+            for rule in filter(None, [joint, *self.rules])
+        }
         self._check(rules)
 
     def _check(self, rules: dict[str, Rule]) -> None:
@@ -91,15 +96,15 @@ class Op:
             raise TypeError(
                 f"op {self.name}: rules for {sorted(rules)}, but the arguments are {self.arguments}"
             )
-        for rule in filter(None, [self.joint, *self.rules]):
-            if unknown := set(self.named(rule)) - known:
+        for named in self._named.values():
+            if unknown := set(named) - known:
                 raise TypeError(
                     f"op {self.name}: a rule names {sorted(unknown)}; it may name {sorted(known)}"
                 )
 
     def named(self, rule: Rule) -> list[str]:
         """What a rule names, after `g` (and, in a joint rule, `needs`)."""
-        return list(inspect.signature(rule).parameters)[1 if self.joint is None else 2 :]
+        return self._named[rule]
 
     def watched(self, rule: Rule) -> list[str]:
         """What of that is a tensor, in the order of the stamps of a node."""

@@ -42,6 +42,11 @@ class _Combined(LRScheduler):
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"]
 
+    def _restart(self) -> None:
+        self._set_initial_rates()
+        self._rewind()
+        self._begin()
+
 
 class SequentialLR(_Combined):
     """One schedule after the other: the next begins, from its step 0, at each milestone.
@@ -99,11 +104,6 @@ class SequentialLR(_Combined):
         for scheduler in self._schedulers:
             scheduler._rewind()
 
-    def _restart(self) -> None:
-        self._set_initial_rates()
-        self._rewind()
-        self._begin()
-
 
 class ChainedScheduler(_Combined):
     """All schedules at every step, one on top of the other: their factors multiply.
@@ -147,8 +147,3 @@ class ChainedScheduler(_Combined):
     def _rewind(self) -> None:
         for scheduler in self._schedulers:
             scheduler._rewind()
-
-    def _restart(self) -> None:
-        self._set_initial_rates()
-        self._rewind()
-        self._begin()
