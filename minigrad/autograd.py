@@ -184,20 +184,6 @@ def _walk(
     given = {_memory(g) for g in gradients.values()}  # arrays that somebody outside may hold
     on_the_way = None if found is None else {*order, *found}
 
-    def receive(node: Node, g: Gradient) -> None:
-        if g.shape != node.shape:
-            g = unbroadcast(g, node.shape)
-        if g.dtype is not node.dtype:
-            g = g.astype(node.dtype)
-        if node not in gradients:
-            gradients[node] = g
-        elif node in owned:
-            gradients[node] += g
-        else:
-            gradients[node] = gradients[node] + g
-            if not create_graph:
-                owned.add(node)
-
     previous = mode.enabled
     mode.enabled = create_graph
     try:
@@ -208,28 +194,33 @@ def _walk(
                 continue
             if node.watch is not None or found is not None:
                 g = _deliver(node, g, given, found, create_graph)
-            op, parents = node.op, node.parents
+            parents = node.parents
             if on_the_way is not None:
                 parents = tuple([p if p in on_the_way else None for p in parents])
                 if not any(parents):  # asked for here, and for nothing further back
                     continue
-            kept = op.as_tensors(node) if create_graph else node.kept
             try:
-                if op.joint is None:
-                    for parent, rule, values in zip(parents, op.rules, kept):  # noqa: B905
-                        if parent is not None:
-                            receive(parent, rule(g, *values))
-                else:
-                    needs = [p is not None for p in parents]
-                    for parent, gradient in zip(parents, op.joint(g, needs, *kept), strict=True):
-                        if parent is not None:
-                            receive(parent, gradient)
+                for parent, g in zip(parents, _pulled(node, g, parents, create_graph)):  # noqa: B905
+                    if parent is None:
+                        continue
+                    if g.shape != parent.shape:
+                        g = unbroadcast(g, parent.shape)
+                    if g.dtype is not parent.dtype:
+                        g = g.astype(parent.dtype)
+                    if parent not in gradients:
+                        gradients[parent] = g
+                    elif parent in owned:
+                        gradients[parent] += g
+                    else:
+                        gradients[parent] = gradients[parent] + g
+                        if not create_graph:
+                            owned.add(parent)
             except GraphError:
                 raise
             except Exception as error:
                 raise GraphError(
-                    f"backward: the derivative rule of '{op.name}' failed on a gradient of shape "
-                    f"{node.shape}: {type(error).__name__}: {error}"
+                    f"backward: the derivative rule of '{node.op.name}' failed on a gradient of "
+                    f"shape {node.shape}: {type(error).__name__}: {error}"
                 ) from error
             if not retain_graph:
                 node.free()
@@ -239,6 +230,22 @@ def _walk(
         mode.enabled = previous
 
 
+def _pulled(
+    node: Node, g: Gradient, parents: Sequence[Node | None], create_graph: bool
+) -> Sequence[Gradient]:
+    """What `g` at the output of a node amounts to at each of its inputs, by the rules of the op."""
+    op = node.op
+    kept = op.as_tensors(node) if create_graph else node.kept
+    if op.joint is not None:
+        return op.joint(g, parents, *kept)  # type: ignore[no-any-return]
+    if len(parents) == 1:
+        return (op.rules[0](g, *kept[0]),)
+    return [
+        None if parent is None else rule(g, *values)
+        for parent, rule, values in zip(parents, op.rules, kept)  # noqa: B905
+    ]
+
+
 def _deliver(
     node: Node, g: Gradient, given: set[int], found: dict[Node, Gradient] | None, create_graph: bool
 ) -> Gradient:
@@ -246,10 +253,13 @@ def _deliver(
     watch = node.watch
     if watch is not None and watch.hooks:
         g = _run_hooks(watch, g, node, given, create_graph)
-    if found is None and watch is not None and watch.tensor is not None:
-        _deposit(watch.tensor(), g, given)
-    elif found is not None and node in found:
-        found[node] = _own(g, given)
+    if found is not None:
+        if node in found:
+            found[node] = _own(g, given)
+    elif watch is not None and watch.tensor is not None:
+        tensor = watch.tensor()
+        if tensor is not None:
+            _deposit(tensor, g, given)
     return g
 
 
@@ -318,13 +328,13 @@ def _read_only(g: Gradient) -> Tensor:
     return tensor
 
 
-def _deposit(tensor: Tensor | None, g: Gradient, given: set[int]) -> None:
-    """Add `g` to the `.grad` of a tensor that may be gone, and that must own that memory."""
-    if tensor is None:
-        return
+def _deposit(tensor: Tensor, g: Gradient, given: set[int]) -> None:
+    """Add `g` to the `.grad` of a tensor, which must own that memory."""
     before = tensor._grad
     if before is None:
-        tensor._grad = _as_tensor(_own(g, given))
+        g = _own(g, given)
+        device = tensor.device
+        tensor._grad = g if isinstance(g, Tensor) else wrap(device.xp.asarray(g), device)
     elif isinstance(g, Tensor) or before._node is not None:
         tensor._grad = before + _as_tensor(g)
     else:

@@ -86,7 +86,7 @@ def _ones(n: int, dtype: np.dtype) -> np.ndarray:
 
 def _column_sums(x: Array) -> Array:
     """The sum over axis 0 of a matrix: as a product with ones five times faster than `sum`."""
-    return np.dot(_ones(len(x), x.dtype), x)
+    return _ones(len(x), x.dtype).dot(x)
 
 
 def _check_index(index: Any, shape: tuple[int, ...]) -> None:

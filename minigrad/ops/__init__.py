@@ -73,6 +73,7 @@ from minigrad.ops.elementwise import (
     tan,
     tanh,
 )  # fmt: skip
+from minigrad.ops.fused import column_sums as column_sums
 from minigrad.ops.fused import linear
 from minigrad.ops.indexing import (
     argsort,

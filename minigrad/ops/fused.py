@@ -23,8 +23,8 @@ column_sums = op(
 def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
     if weight.ndim != 2 or (bias is not None and bias.ndim != 1):
         raise ValueError
-    product = xp.dot if x.ndim == 2 else xp.matmul  # on two matrices `dot` is the faster
-    out = product(x, weight.T)
+    # On two matrices the method `dot` is the fastest of the spellings.
+    out = x.dot(weight.T) if x.ndim == 2 else xp.matmul(x, weight.T)
     if bias is None:
         return out
     if bias.dtype != out.dtype:
@@ -34,12 +34,13 @@ def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
 
 
 def _linear_rule(g: Any, needs: Any, xp: Any, x: Any, weight: Any) -> Any:
-    rows = g.reshape((-1, g.shape[-1])) if g.ndim != 2 else g
-    inputs = x.reshape((-1, x.shape[-1])) if x.ndim != 2 else x
+    rows, inputs = g, x
+    if g.ndim != 2:
+        rows, inputs = g.reshape((-1, g.shape[-1])), x.reshape((-1, x.shape[-1]))
     return (
-        xp.dot(g, weight) if needs[0] else None,
-        xp.dot(rows.T, inputs) if needs[1] else None,
-        use(xp, column_sums, rows) if needs[2] else None,
+        g.dot(weight) if needs[0] else None,
+        rows.T.dot(inputs) if needs[1] else None,
+        xp.column_sums(rows) if needs[2] else None,
     )
 
 

@@ -27,7 +27,7 @@ def adam(
     maximize: bool = False,
     decoupled_weight_decay: bool = False,
 ) -> tuple[Array, Array, Array, Array]:
-    """One update (Kingma & Ba 2015, Algorithm 1): returns the new p, m, v and v_max.
+    """One update (Kingma & Ba 2015, Algorithm 1) of p, m, v and v_max, in place; returns them.
 
         g <- g + weight_decay p                 decoupled: p <- p - lr weight_decay p
         m <- beta1 m + (1 - beta1) g            running average of the gradient
@@ -42,16 +42,24 @@ def adam(
     if maximize:
         g = -g
     if weight_decay and decoupled_weight_decay:
-        p = p * (1 - lr * weight_decay)
+        p *= 1 - lr * weight_decay
     elif weight_decay:
         g = g + weight_decay * p
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * (g * g)
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    square = g * g
+    square *= 1 - beta2
+    v += square
     if amsgrad:
-        v_max = np.maximum(v_max, v)
+        np.maximum(v_max, v, out=v_max)
     m_scale, v_scale = 1 - beta1**step, math.sqrt(1 - beta2**step)
     root = np.sqrt(v_max if amsgrad else v)  # / v_scale, but numbers cost less than arrays
-    return p - (lr / m_scale * v_scale) * m / (root + eps * v_scale), m, v, v_max
+    root += eps * v_scale
+    change = np.divide(m, root, out=root)
+    change *= lr / m_scale * v_scale
+    p -= change
+    return p, m, v, v_max
 
 
 class Adam(Optimizer):

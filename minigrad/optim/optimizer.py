@@ -34,7 +34,8 @@ class Optimizer:
             `group["lr"]`, at any time.
         steps_taken: how often `step` was called.
         rule: the update as a function on arrays, `rule(p, g, step, *state, **settings)`, that
-            returns the new p and the new state; `step` is 1 at the first.
+            returns the new p and the new state; `step` is 1 at the first. It may write into p and
+            the state and return these, which saves memory traffic; never into g.
         numbers: which entries of the state are one number, the same for all elements.
         whole_parameters: True if the rule must see a parameter as a whole, in its shape (for its
             norm, say); False lets it work on stretches of many parameters at once.

@@ -23,7 +23,7 @@ def sgd(
     nesterov: bool = False,
     maximize: bool = False,
 ) -> tuple[Array, Array]:
-    """One update: returns the new parameter and the new momentum buffer.
+    """One update of p and the momentum buffer, in place; returns both.
 
     g      <- g + weight_decay p
     buffer <- momentum buffer + (1 - dampening) g        (at the first step: g)
@@ -34,10 +34,16 @@ def sgd(
     if weight_decay:
         g = g + weight_decay * p
     if not momentum:
-        return p - lr * g, buffer
-    buffer = g if step == 1 else momentum * buffer + (1 - dampening) * g
+        p -= lr * g
+        return p, buffer
+    if step == 1:
+        buffer = g
+    else:
+        buffer *= momentum
+        buffer += (1 - dampening) * g
     direction = g + momentum * buffer if nesterov else buffer
-    return p - lr * direction, buffer
+    p -= lr * direction
+    return p, buffer
 
 
 class SGD(Optimizer):
