@@ -174,11 +174,12 @@ def _walk(
 
     With `found`, gradients of its nodes are put there; without, they go to `.grad` of leaves.
     """
-    # Before anything is done, so that an error leaves nothing half done. A node that was made
+    # Before anything is done, so that an error leaves nothing half done. Nodes that were made
     # after the last write anywhere cannot be concerned.
     for node in order:
-        if node.serial < last_write.serial:
-            node.check_unchanged()
+        if node.serial > last_write.serial:
+            break
+        node.check_unchanged()
 
     owned: set[Node] = set()  # nodes whose gradient array was made here, free to add into
     given = {_memory(g) for g in gradients.values()}  # arrays that somebody outside may hold
@@ -199,8 +200,19 @@ def _walk(
                 parents = tuple([p if p in on_the_way else None for p in parents])
                 if not any(parents):  # asked for here, and for nothing further back
                     continue
+            op = node.op
+            kept = op.as_tensors(node) if create_graph else node.kept
             try:
-                for parent, g in zip(parents, _pulled(node, g, parents, create_graph)):  # noqa: B905
+                if op.joint is not None:  # it may see in `parents` what is wanted
+                    pulled = op.joint(g, parents, *kept)
+                elif len(parents) == 1:
+                    pulled = (op.rules[0](g, *kept[0]),)
+                else:
+                    pulled = [
+                        None if parent is None else rule(g, *values)
+                        for parent, rule, values in zip(parents, op.rules, kept)  # noqa: B905
+                    ]
+                for parent, g in zip(parents, pulled):  # noqa: B905
                     if parent is None:
                         continue
                     if g.shape != parent.shape:
@@ -219,8 +231,8 @@ def _walk(
                 raise
             except Exception as error:
                 raise GraphError(
-                    f"backward: the derivative rule of '{node.op.name}' failed on a gradient of "
-                    f"shape {node.shape}: {type(error).__name__}: {error}"
+                    f"backward: the derivative rule of '{op.name}' failed on a gradient of shape "
+                    f"{node.shape}: {type(error).__name__}: {error}"
                 ) from error
             if not retain_graph:
                 node.free()
@@ -228,22 +240,6 @@ def _walk(
             _deliver(node, g, given, found, create_graph)
     finally:
         mode.enabled = previous
-
-
-def _pulled(
-    node: Node, g: Gradient, parents: Sequence[Node | None], create_graph: bool
-) -> Sequence[Gradient]:
-    """What `g` at the output of a node amounts to at each of its inputs, by the rules of the op."""
-    op = node.op
-    kept = op.as_tensors(node) if create_graph else node.kept
-    if op.joint is not None:
-        return op.joint(g, parents, *kept)  # type: ignore[no-any-return]
-    if len(parents) == 1:
-        return (op.rules[0](g, *kept[0]),)
-    return [
-        None if parent is None else rule(g, *values)
-        for parent, rule, values in zip(parents, op.rules, kept)  # noqa: B905
-    ]
 
 
 def _deliver(
@@ -352,7 +348,8 @@ def _own(g: Gradient, given: set[int]) -> Gradient:
     array = g._data if isinstance(g, Tensor) else g
     if array.base is not None or id(array) in given:
         g = g.clone() if isinstance(g, Tensor) else g.copy()
-    given.add(_memory(g))
+        array = g._data if isinstance(g, Tensor) else g
+    given.add(id(array))
     return g
 
 
