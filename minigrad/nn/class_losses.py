@@ -77,7 +77,7 @@ def cross_entropy(
     scores, labels, shape = _by_class("cross_entropy", x, y, reduction, ignore_index)
     plain = weight is None and label_smoothing == 0
     if plain and not (labels.data == ignore_index).any():
-        loss = fused.cross_entropy(scores, labels, reduction=reduction)
+        loss = fused.cross_entropy(scores, labels, reduction)
         return loss.reshape(shape) if reduction == "none" else loss
 
     log_p = ops.log_softmax(scores, 1)

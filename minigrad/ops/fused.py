@@ -89,26 +89,43 @@ def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return _linear(input, weight, bias)
 
 
-def _cross_entropy_forward(xp: Any, x: Any, target: Any, *, reduction: str) -> Any:
+def _cross_entropy_forward(
+    xp: Any, x: Any, target: Any, *, reduction: str, softmax: list[Any]
+) -> Any:
     shifted = x - xp.max(x, axis=1, keepdims=True)  # exp cannot overflow
-    loss = xp.log(xp.sum(xp.exp(shifted), axis=1)) - shifted[xp.arange(len(x)), target]
+    e = xp.exp(shifted)
+    sums = xp.sum(e, axis=1)
+    softmax.append(e / sums[:, None])
+    loss = xp.log(sums) - shifted[xp.arange(len(x)), target]
     if reduction == "none":
         return loss
     return xp.sum(loss) if reduction == "sum" else xp.sum(loss) / len(x)
 
 
-def _cross_entropy_rule(g: Any, xp: Any, x: Any, target: Any, reduction: str) -> Any:
+def _cross_entropy_rule(
+    g: Any, xp: Any, x: Any, target: Any, reduction: str, softmax: list[Any]
+) -> Any:
     """(softmax(x) - one_hot(target)) g, and g / n where the loss is a mean."""
+    # To a second derivative what the forward left in `softmax` would be a constant.
+    p = softmax_on(x, axis=1) if isinstance(g, Tensor) else softmax[0]
     if reduction == "mean":
         g = g / x.shape[0]
     elif reduction == "none":
         g = g[:, None]
-    hit = use(xp, _is_class, target, classes=x.shape[1])
-    return (use(xp, softmax_on, x, axis=1) - hit) * g
+    return (p - use(xp, _is_class, target, classes=x.shape[1])) * g
 
 
 _is_class = op("one_hot", lambda xp, target, *, classes: target[:, None] == xp.arange(classes))
 
-# -log softmax(x)[target] for x of shape (n, classes) and target of shape (n,), integers that were
-# checked; `nn.functional.cross_entropy` is its face.
-cross_entropy = op("cross_entropy", _cross_entropy_forward, x=_cross_entropy_rule)
+_cross_entropy = op("cross_entropy", _cross_entropy_forward, x=_cross_entropy_rule)
+
+
+def cross_entropy(x: Tensor, target: Tensor, reduction: str) -> Tensor:
+    """-log softmax(x)[target]; `nn.functional.cross_entropy` is its face.
+
+    Arguments:
+        x: shape (n, classes).
+        target: shape (n,), class numbers that were checked.
+        reduction: "mean", "sum" or "none".
+    """
+    return _cross_entropy(x, target, reduction=reduction, softmax=[])
