@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.backend import device_of
 from minigrad.errors import GraphError, ShapeError
-from minigrad.tape import Node, Watch, last_write, mode
+from minigrad.tape import FREED, Node, Watch, last_write, mode
 from minigrad.tensor import Tensor, wrap
 
 Gradient = Any  # an array, or under create_graph a Tensor
@@ -234,8 +234,9 @@ def _walk(
                     f"backward: the derivative rule of '{op.name}' failed on a gradient of shape "
                     f"{node.shape}: {type(error).__name__}: {error}"
                 ) from error
-            if not retain_graph:
-                node.free()
+            if not retain_graph:  # let go of the kept values and of the way further back
+                node.kept = FREED
+                node.parents = node.stamps = ()
         for node, g in gradients.items():  # what is left are leaves
             _deliver(node, g, given, found, create_graph)
     finally:
@@ -252,10 +253,21 @@ def _deliver(
     if found is not None:
         if node in found:
             found[node] = _own(g, given)
-    elif watch is not None and watch.tensor is not None:
-        tensor = watch.tensor()
-        if tensor is not None:
-            _deposit(tensor, g, given)
+        return g
+    if watch is None or watch.tensor is None:
+        return g
+    tensor = watch.tensor()
+    if tensor is None:  # it is gone
+        return g
+    before = tensor._grad
+    if before is None:
+        own, device = _own(g, given), tensor.device
+        tensor._grad = own if isinstance(own, Tensor) else wrap(device.xp.asarray(own), device)
+    elif isinstance(g, Tensor) or before._node is not None:
+        tensor._grad = before + _as_tensor(g)
+    else:
+        before._data += g
+        before.mark_written()
     return g
 
 
@@ -322,20 +334,6 @@ def _read_only(g: Gradient) -> Tensor:
         tensor._data = tensor._data.view()
         tensor._data.flags.writeable = False
     return tensor
-
-
-def _deposit(tensor: Tensor, g: Gradient, given: set[int]) -> None:
-    """Add `g` to the `.grad` of a tensor, which must own that memory."""
-    before = tensor._grad
-    if before is None:
-        g = _own(g, given)
-        device = tensor.device
-        tensor._grad = g if isinstance(g, Tensor) else wrap(device.xp.asarray(g), device)
-    elif isinstance(g, Tensor) or before._node is not None:
-        tensor._grad = before + _as_tensor(g)
-    else:
-        before._data += g
-        before.mark_written()
 
 
 def _memory(g: Gradient) -> int:

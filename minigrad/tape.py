@@ -77,11 +77,6 @@ class Node:
             self.watch = Watch()
         return self.watch
 
-    def free(self) -> None:
-        """Let go of the kept values and of the way further back."""
-        self.kept = FREED
-        self.parents = self.stamps = ()
-
     def check_unfreed(self) -> None:
         if self.kept is FREED:
             raise GraphError(
