@@ -3,13 +3,20 @@
 Arrays speak NumPy (`mg.exp`, `axis=`, broadcasting), networks speak PyTorch (`Tensor.backward`,
 `nn.Module`, `optim.Adam`). Start with `mg.tensor`, `mg.nn` and `mg.optim`; `mg.models` builds the
 deep networks and `mg.diagnostics` looks into them.
+
+`import minigrad` should cost little beside `import numpy`. So it loads the engine only (and
+compiles none of its operations, see `ops.codegen`); the packages built on the engine are loaded
+when first asked for, be it as `mg.nn`, `from minigrad import nn` or `import minigrad.nn`.
 """
 
 import builtins
+import importlib
+import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad import checkpoint, data, diagnostics, errors, inplace, models, nn, ops, optim, train
+from minigrad import errors, inplace, ops
 from minigrad.autograd import grad
 from minigrad.backend import device
 from minigrad.derivatives import hessian, hvp, jacobian, jvp, vjp
@@ -24,6 +31,9 @@ from minigrad.tape import (
     set_grad_enabled,
 )
 from minigrad.tensor import Tensor
+
+if TYPE_CHECKING:  # below, `__getattr__` loads these
+    from minigrad import checkpoint, data, diagnostics, models, nn, optim, train
 
 __version__ = "0.1.0"
 
@@ -96,3 +106,20 @@ __all__ = [
 ]  # fmt: skip
 # `from minigrad import *` must not replace `sum`, `max`, `bool` and their like.
 __all__ = [name for name in [*__all__, *ops.__all__] if not hasattr(builtins, name)]
+
+# Not `gradcheck`: loaded late, the module would take the place of the function of that name.
+_LOADED_WHEN_ASKED_FOR = {"checkpoint", "data", "diagnostics", "models", "nn", "optim", "train"}
+
+if not TYPE_CHECKING:  # for a type checker, every name would exist
+
+    def __getattr__(name: str) -> object:
+        if name in _LOADED_WHEN_ASKED_FOR:
+            return importlib.import_module(f"{__name__}.{name}")
+        # `name` and `obj` let Python ask "Did you mean ...?"
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+        )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LOADED_WHEN_ASKED_FOR})

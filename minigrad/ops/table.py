@@ -20,9 +20,9 @@ forward are undone by the engine.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,27 @@ Rule = Callable[..., Any]
 Operation = Callable[..., Tensor]  # what `op` returns
 
 
+_Names = tuple[str, ...]
+_HAS_STARRED = 0x04  # inspect.CO_VARARGS
+
+
+def _parameters(name: str, function: Any) -> tuple[_Names, _Names, _Names]:
+    """The names of a function's positional, keyword-only and starred parameters.
+
+    `inspect.signature` takes sixty times as long, and `import minigrad` asks for every row.
+    """
+    if not isinstance(function, FunctionType):
+        raise TypeError(
+            f"op {name}: expected functions made with def or lambda, got {function!r}; "
+            "wrap it in a lambda"
+        )
+    code = function.__code__
+    names, positional = code.co_varnames, code.co_argcount
+    end = positional + code.co_kwonlyargcount
+    starred = names[end : end + 1] if code.co_flags & _HAS_STARRED else ()
+    return names[:positional], names[positional:end], starred
+
+
 class Op:
     """One row of the table.
 
@@ -52,7 +73,7 @@ class Op:
         forward: computes the output from arrays.
         arguments: the names of the array arguments; with `starred`, the one name that stands
             for a list of them.
-        parameters: the keyword-only parameters of the forward, with their defaults.
+        parameters: the names of the keyword-only parameters of the forward.
         rules: per argument its derivative rule, or None where it has none.
         joint: one rule for all arguments at once, instead of `rules`.
         outputs: how many outputs the forward returns.
@@ -70,16 +91,15 @@ class Op:
         self.forward = forward
         self.joint = joint
         self.outputs = outputs
-        first, *signature = inspect.signature(forward).parameters.values()
-        if first.name != "xp":
+        positional, self.parameters, starred = _parameters(name, forward)
+        if positional[:1] != ("xp",):
             raise TypeError(f"op {name}: the first parameter of the forward must be xp")
-        self.starred = any(p.kind is p.VAR_POSITIONAL for p in signature)
-        self.arguments = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
-        self.parameters = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
+        self.starred = bool(starred)
+        self.arguments = [*positional[1:], *starred]
         self.rules = [rules.get(a) for a in self.arguments]
         leading = 1 if joint is None else 2  # `g`, and in a joint rule `needs`
         self._named = {
-            rule: list(inspect.signature(rule).parameters)[leading:]
+            rule: [n for names in _parameters(name, rule) for n in names][leading:]
             for rule in filter(None, [joint, *self.rules])
         }
         self._check(rules)
@@ -286,22 +306,30 @@ def use(xp: Any, operation: Callable[..., Any], *args: Any, **params: Any) -> An
     return operation.spec.forward(xp, *args, **params)  # type: ignore[attr-defined]
 
 
+_BARE = (bool, int, float, type(None))
+
+
 def as_tensors(name: str, *inputs: Any) -> tuple[Tensor, ...]:
     """Arguments of the operation `name` that are not all Tensors, as Tensors on one device.
 
     Beside a Tensor or array, a Python number (or None) becomes a Tensor around the bare number,
     so that it does not decide the dtype of the result.
     """
-    device = next((x.device for x in inputs if isinstance(x, Tensor)), None)
+    # Loops and lists, not generators: `x * 2` should not cost three times what `x * y` does.
+    device = None
+    for x in inputs:
+        if isinstance(x, Tensor):
+            device = x.device
+            break
     beside = device is not None or any(hasattr(x, "dtype") for x in inputs)
-    bare = (bool, int, float, type(None)) if beside else (type(None),)
+    bare = _BARE if beside else type(None)
     device = device or CPU
-    return tuple(
+    return tuple([
         x
         if isinstance(x, Tensor)
         else wrap(x if isinstance(x, bare) else _as_array(name, x, device), device)
         for x in inputs
-    )
+    ])  # fmt: skip
 
 
 def _as_array(name: str, value: Any, device: Device) -> Array:
