@@ -208,13 +208,13 @@ def glu(input: Any, axis: int = -1) -> Tensor:
 
 
 def _softmax_forward(xp: Any, x: Any, *, axis: int) -> Any:
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
-    return e / xp.sum(e, axis=axis, keepdims=True)
+    e = xp.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
 
 
 def _log_softmax_forward(xp: Any, x: Any, *, axis: int) -> Any:
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 # The op behind `softmax`, whose axis must lie on the front; other rules use it too.

@@ -92,14 +92,14 @@ def linear(input: Any, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def _cross_entropy_forward(
     xp: Any, x: Any, target: Any, *, reduction: str, softmax: list[Any]
 ) -> Any:
-    shifted = x - xp.max(x, axis=1, keepdims=True)  # exp cannot overflow
+    shifted = x - x.max(axis=1, keepdims=True)  # exp cannot overflow
     e = xp.exp(shifted)
-    sums = xp.sum(e, axis=1)
+    sums = e.sum(axis=1)
     softmax.append(e / sums[:, None])
     loss = xp.log(sums) - shifted[xp.arange(len(x)), target]
     if reduction == "none":
         return loss
-    return xp.sum(loss) if reduction == "sum" else xp.sum(loss) / len(x)
+    return loss.sum() if reduction == "sum" else loss.sum() / len(x)
 
 
 def _cross_entropy_rule(

@@ -34,12 +34,11 @@ def _count(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
     return math.prod(shape[a] for a in axis)
 
 
-_sum = op(
-    "sum", lambda xp, x, *, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims), x=_spread
-)
+# Small arrays: as methods of the array these take half the time of NumPy's functions.
+_sum = op("sum", lambda xp, x, *, axis, keepdims: x.sum(axis=axis, keepdims=keepdims), x=_spread)
 _mean = op(
     "mean",
-    lambda xp, x, *, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
+    lambda xp, x, *, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
     x=lambda g, xp, x_shape, axis, keepdims: _spread(
         g * (1 / _count(x_shape, axis)), xp, x_shape, axis, keepdims
     ),
@@ -57,12 +56,12 @@ def _share_among_hits(g: Any, xp: Any, x: Any, out: Any, axis: Any, keepdims: bo
 
 _max = op(
     "max",
-    lambda xp, x, *, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
+    lambda xp, x, *, axis, keepdims: x.max(axis=axis, keepdims=keepdims),
     x=_share_among_hits,
 )
 _min = op(
     "min",
-    lambda xp, x, *, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
+    lambda xp, x, *, axis, keepdims: x.min(axis=axis, keepdims=keepdims),
     x=_share_among_hits,
 )
 
@@ -71,7 +70,7 @@ def _logsumexp_forward(xp: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     fold = xp.max if x.size else xp.sum  # the largest of nothing does not exist; 0 will do
     top = fold(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)  # inf - inf would make a NaN of a clear case
-    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    total = xp.exp(x - top).sum(axis=axis, keepdims=True)
     nothing = total == 0
     out = xp.where(nothing, -math.inf, xp.log(xp.where(nothing, 1, total)) + top)
     return out if keepdims else xp.squeeze(out, axis=axis)
@@ -167,8 +166,8 @@ def _folding(
     return torch_names(reduce)
 
 
-_all = op("all", lambda xp, x, *, axis, keepdims: xp.all(x, axis=axis, keepdims=keepdims))
-_any = op("any", lambda xp, x, *, axis, keepdims: xp.any(x, axis=axis, keepdims=keepdims))
+_all = op("all", lambda xp, x, *, axis, keepdims: x.all(axis=axis, keepdims=keepdims))
+_any = op("any", lambda xp, x, *, axis, keepdims: x.any(axis=axis, keepdims=keepdims))
 
 sum = _folding("sum", _sum, "The sum; of nothing, 0.", "tensor([4., 7.])")
 mean = _folding("mean", _mean, "The arithmetic mean.", "tensor([2. , 3.5])", of_nothing=False)

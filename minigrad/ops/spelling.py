@@ -20,11 +20,12 @@ def torch_names(function: Function) -> Function:
 
     @functools.wraps(function)
     def spelled(*args: Any, **kwargs: Any) -> Any:
-        for theirs in _NUMPY_NAME.keys() & kwargs.keys():
-            ours = _NUMPY_NAME[theirs]
-            if ours in kwargs:
-                raise ArgumentError(f"{function.__name__}: give {ours}= or {theirs}=, not both")
-            kwargs[ours] = kwargs.pop(theirs)
+        if kwargs:
+            for theirs in _NUMPY_NAME.keys() & kwargs.keys():
+                ours = _NUMPY_NAME[theirs]
+                if ours in kwargs:
+                    raise ArgumentError(f"{function.__name__}: give {ours}= or {theirs}=, not both")
+                kwargs[ours] = kwargs.pop(theirs)
         return function(*args, **kwargs)
 
     return spelled  # type: ignore[return-value]
