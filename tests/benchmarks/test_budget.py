@@ -52,7 +52,7 @@ def calls(run):
     def count(frame, event, argument):
         nonlocal found
         name = frame.f_code.co_filename
-        found += event == "call" and (name.startswith(PACKAGE) or name.startswith("<operation"))
+        found += event == "call" and name.startswith((PACKAGE, "<operation"))
 
     previous = sys.getprofile()
     sys.setprofile(count)
