@@ -136,7 +136,10 @@ class BatchNorm1d(_PerChannel):
             self.eps,
         )
         if moving and self.num_batches_tracked is not None:
-            self.num_batches_tracked.data += 1
+            # `+= 1` takes eight times as long on an array of one number.
+            counter = self.num_batches_tracked
+            counter.data.fill(int(counter.data) + 1)
+            counter.mark_written()
         return out
 
     def _weight_of_batch(self) -> float:

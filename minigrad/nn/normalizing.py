@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
+from minigrad.backend import device
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.nn.arguments import check_count
 from minigrad.ops import as_tensor, fused_norms
-from minigrad.ops.fused_norms import Layout, Memo
+from minigrad.ops.fused_norms import Layout, MatrixLayout, Memo
 from minigrad.tensor import Tensor
 
 
@@ -77,16 +79,14 @@ def batch_norm(
     _check_channels("batch_norm", x, running_mean, running_var, weight, bias)
     if not training:
         return _as_they_are("batch_norm", x, running_mean, running_var, weight, bias, eps)
-    layout = Layout(x.shape, axes=(0, *range(2, x.ndim)), own=(1,))
-    if layout.count < 2:
-        raise ShapeError(
-            f"batch_norm: in training, input of shape {x.shape} has {layout.count} value per "
-            "feature, which has no variance; use batches of 2 or more, or model.eval()"
-        )
+    layout = _over_examples(x.shape, eps, x.device.name, x.dtype)
+    norm = fused_norms.columns_batch_norm if x.ndim == 2 else fused_norms.batch_norm
     memo = Memo()
-    out = fused_norms.batch_norm(x, weight, bias, layout=layout, eps=eps, memo=memo)
-    _move(running_mean, memo.mean, momentum)
-    _move(running_var, memo.var * (layout.count / (layout.count - 1)), momentum)
+    out = norm(x, weight, bias, layout=layout, memo=memo)
+    if running_mean is not None:
+        _move(running_mean, momentum, memo.mean)
+    if running_var is not None:
+        _move(running_var, momentum, memo.squares, layout.size - 1)
     return out
 
 
@@ -133,18 +133,13 @@ def instance_norm(
     _check_channels("instance_norm", x, running_mean, running_var, weight, bias)
     if not use_input_stats:
         return _as_they_are("instance_norm", x, running_mean, running_var, weight, bias, eps)
-    layout = Layout(x.shape, axes=tuple(range(2, x.ndim)), own=(1,))
-    if layout.count < 2:
-        raise ShapeError(
-            f"instance_norm: input of shape {x.shape} has {layout.count} value per channel, which "
-            "has no variance; use a longer input, or layer_norm"
-        )
+    layout = _over_length(x.shape, eps, x.device.name, x.dtype)
     memo = Memo()
-    out = fused_norms.instance_norm(x, weight, bias, layout=layout, eps=eps, memo=memo)
-    if len(x):
-        unbiased = memo.var * (layout.count / (layout.count - 1))
-        _move(running_mean, memo.mean.mean(axis=0), momentum)
-        _move(running_var, unbiased.mean(axis=0), momentum)
+    out = fused_norms.instance_norm(x, weight, bias, layout=layout, memo=memo)
+    if running_mean is not None and len(x):
+        _move(running_mean, momentum, memo.mean.mean(axis=0))
+    if running_var is not None and len(x):
+        _move(running_var, momentum, memo.squares.mean(axis=0), layout.size - 1)
     return out
 
 
@@ -184,9 +179,8 @@ def group_norm(
             f"with channels a multiple of num_groups={groups}"
         )
     _check_channels("group_norm", x, None, None, weight, bias)
-    view = (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
-    layout = Layout(view, axes=tuple(range(2, len(view))), own=(1, 2))
-    return fused_norms.group_norm(x, weight, bias, layout=layout, eps=eps, memo=Memo())
+    layout = _over_groups(x.shape, groups, eps, x.device.name, x.dtype)
+    return fused_norms.group_norm(x, weight, bias, layout=layout, memo=Memo())
 
 
 def layer_norm(
@@ -218,8 +212,11 @@ def layer_norm(
             [-1.,  1.]])
     """
     x = _floating("layer_norm", input)
-    layout = _of_last_axes("layer_norm", x, normalized_shape, weight, bias)
-    return fused_norms.layer_norm(x, weight, bias, layout=layout, eps=eps, memo=Memo())
+    last = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    layout = _over_last_axes("layer_norm", x.shape, last, eps, x.device.name, x.dtype)
+    _check_elements("layer_norm", last, weight, bias)
+    norm = fused_norms.rows_layer_norm if len(last) == 1 else fused_norms.layer_norm
+    return norm(x, weight, bias, layout=layout, memo=Memo())
 
 
 def rms_norm(
@@ -250,9 +247,12 @@ def rms_norm(
     tensor([ 0.2, -1.4])
     """
     x = _floating("rms_norm", input)
-    layout = _of_last_axes("rms_norm", x, normalized_shape, weight, None)
+    last = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    return fused_norms.rms_norm(x, weight, None, layout=layout, eps=eps, memo=Memo(), centred=False)
+    layout = _over_last_axes("rms_norm", x.shape, last, eps, x.device.name, x.dtype)
+    _check_elements("rms_norm", last, weight)
+    norm = fused_norms.rows_rms_norm if len(last) == 1 else fused_norms.rms_norm
+    return norm(x, weight, None, layout=layout, memo=Memo())
 
 
 def _floating(name: str, input: Any) -> Tensor:
@@ -264,40 +264,21 @@ def _floating(name: str, input: Any) -> Tensor:
     return x
 
 
-def _of_last_axes(
-    name: str,
-    x: Tensor,
-    normalized_shape: int | Sequence[int],
-    weight: Tensor | None,
-    bias: Tensor | None,
-) -> Layout:
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not shape or x.shape[-len(shape) :] != shape or math.prod(shape) == 0:
-        raise ShapeError(
-            f"{name}: input of shape {x.shape} does not end in normalized_shape {shape}"
-        )
-    for role, tensor in (("weight", weight), ("bias", bias)):
+def _check_elements(name: str, shape: tuple[int, ...], *tensors: Tensor | None) -> None:
+    """`tensors`: weight and bias."""
+    for tensor in tensors:
         if tensor is not None and tensor.shape != shape:
+            role = "weight" if tensor is tensors[0] else "bias"
             raise ShapeError(f"{name}: {role} has shape {tensor.shape}, it must be {shape}")
-    last = tuple(range(x.ndim - len(shape), x.ndim))
-    return Layout(x.shape, axes=last, own=last)
 
 
-def _check_channels(
-    name: str,
-    x: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-) -> None:
-    for role, tensor in (
-        ("running_mean", running_mean),
-        ("running_var", running_var),
-        ("weight", weight),
-        ("bias", bias),
-    ):
-        if tensor is not None and tensor.shape != (x.shape[1],):
+def _check_channels(name: str, x: Tensor, *tensors: Tensor | None) -> None:
+    """`tensors`: running_mean, running_var, weight and bias."""
+    channels = x.shape[1:2]
+    for tensor in tensors:
+        if tensor is not None and tensor.shape != channels:
+            roles = zip(("running_mean", "running_var", "weight", "bias"), tensors, strict=True)
+            role = next(role for role, t in roles if t is tensor)
             raise ShapeError(
                 f"{name}: input of shape {x.shape} has {x.shape[1]} features on axis 1, but "
                 f"{role} has shape {tensor.shape}; give the layer "
@@ -328,9 +309,73 @@ def _as_they_are(
     return out if bias is None else out + bias.reshape(per_channel)
 
 
-def _move(running: Tensor | None, now: Any, momentum: float) -> None:
-    """Let a running statistic follow that of this batch, an array."""
-    if running is not None:
-        kept = (1 - momentum) * running.data
-        running.data[...] = kept + momentum * now.reshape(running.shape)
-        running.mark_written()
+def _move(running: Tensor, momentum: float, total: Any, count: int = 1) -> None:
+    """Let a running statistic follow that of this batch, total / count."""
+    if total.ndim > 1:
+        total = total.reshape(-1)
+    kept, share = _shares(momentum, count, running.device.name, running.dtype)
+    data = running.data
+    running.device.xp.add(data * kept, total * share, data)
+    running.mark_written()
+
+
+# -- what depends on shapes and settings alone is made once ----------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _shares(momentum: float, count: int, place: str, dtype: np.dtype) -> tuple[Any, Any]:
+    """How much a running statistic keeps of itself, and takes of the total over `count`."""
+    full = device(place).xp.full
+    return full((), 1 - momentum, dtype), full((), momentum / count, dtype)
+
+
+@lru_cache(maxsize=64)
+def _over_examples(shape: tuple[int, ...], eps: float, place: str, dtype: np.dtype) -> Layout:
+    axes, xp = (0, *range(2, len(shape))), device(place).xp
+    size = math.prod([shape[a] for a in axes])
+    if size < 2:
+        raise ShapeError(
+            f"batch_norm: in training, input of shape {shape} has {size} value per feature, which "
+            "has no variance; use batches of 2 or more, or model.eval()"
+        )
+    if len(shape) == 2:
+        return MatrixLayout(shape, 0, eps, xp, dtype)
+    return Layout(shape, axes, (1,), eps, xp, dtype)
+
+
+@lru_cache(maxsize=64)
+def _over_length(shape: tuple[int, ...], eps: float, place: str, dtype: np.dtype) -> Layout:
+    layout = Layout(shape, tuple(range(2, len(shape))), (1,), eps, device(place).xp, dtype)
+    if layout.size < 2:
+        raise ShapeError(
+            f"instance_norm: input of shape {shape} has {layout.size} value per channel, which "
+            "has no variance; use a longer input, or layer_norm"
+        )
+    return layout
+
+
+@lru_cache(maxsize=64)
+def _over_groups(
+    shape: tuple[int, ...], groups: int, eps: float, place: str, dtype: np.dtype
+) -> Layout:
+    view = (shape[0], groups, shape[1] // groups, *shape[2:])
+    return Layout(view, tuple(range(2, len(view))), (1, 2), eps, device(place).xp, dtype)
+
+
+@lru_cache(maxsize=64)
+def _over_last_axes(
+    name: str,
+    shape: tuple[int, ...],
+    last: tuple[int, ...],
+    eps: float,
+    place: str,
+    dtype: np.dtype,
+) -> Layout:
+    size, first = math.prod(last), len(shape) - len(last)
+    if not last or shape[max(first, 0) :] != last or size == 0:
+        raise ShapeError(f"{name}: input of shape {shape} does not end in normalized_shape {last}")
+    xp, centred = device(place).xp, name != "rms_norm"
+    if len(last) == 1:
+        return MatrixLayout((math.prod(shape[:-1]), size), 1, eps, xp, dtype, centred)
+    axes = tuple(range(first, len(shape)))
+    return Layout(shape, axes, axes, eps, xp, dtype, centred)

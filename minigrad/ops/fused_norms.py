@@ -5,6 +5,9 @@
 They differ in the numbers that share a mean and a variance, which a `Layout` tells. RMSNorm
 leaves the mean out, so that var is the mean of the squares. Each equals a composition of plain
 operations, and its tests compare the two.
+
+The formulas stand here for any axes, on arrays and on Tensors; and once more on arrays for the
+columns of a matrix (batch norm) and for its rows (layer norm), in the steps that take least time.
 """
 
 from __future__ import annotations
@@ -17,96 +20,109 @@ from minigrad.tensor import Tensor
 
 
 class Layout:
-    """How the input is looked at.
+    """What a normalization knows of its input before it sees the numbers.
 
     Attributes:
-        view: the shape in which to see it.
+        view: the shape in which to see the input.
         axes: those of `view` along which numbers share a mean and a variance.
-        count: how many numbers share one.
+        size: how many numbers share one.
+        count, eps: `size` and `size` times eps, as arrays of one number: beside a small array
+            they take half the time of Python's.
+        centred: is the mean subtracted?
         per: the shape of weight and bias against `view`.
         repeats: the axes of `view` along which weight and bias are repeated.
     """
 
-    __slots__ = ("axes", "count", "per", "repeats", "view")
-
     def __init__(
-        self, view: tuple[int, ...], axes: tuple[int, ...], own: tuple[int, ...] = ()
+        self,
+        view: tuple[int, ...],
+        axes: tuple[int, ...],
+        own: tuple[int, ...],
+        eps: float,
+        xp: Any,
+        dtype: Any,
+        centred: bool = True,
     ) -> None:
         """`own`: the axes of `view` along which weight and bias have numbers of their own."""
-        self.view, self.axes = view, axes
-        self.count = math.prod([view[a] for a in axes])
+        self.view, self.axes, self.centred = view, axes, centred
+        self.size = math.prod([view[a] for a in axes])
+        self.count = xp.full((), self.size, dtype)
+        self.eps = xp.full((), self.size * eps, dtype)
         self.per = tuple([n if a in own else 1 for a, n in enumerate(view)])
         self.repeats = tuple([a for a in range(len(view)) if a not in own])
 
-    def mean(self, values: Any) -> Any:
-        return values.sum(axis=self.axes, keepdims=True) / self.count
+    def total(self, values: Any) -> Any:
+        return values.sum(axis=self.axes, keepdims=True)
+
+
+class MatrixLayout(Layout):
+    """Of a matrix whose columns (axis 0) or rows (axis 1) are normalized.
+
+    Attributes:
+        down: a one per row: down.dot(matrix) has the sum of each column.
+        along: a column of ones: matrix.dot(along) has the sum of each row.
+    """
+
+    def __init__(
+        self,
+        view: tuple[int, int],
+        axis: int,
+        eps: float,
+        xp: Any,
+        dtype: Any,
+        centred: bool = True,
+    ) -> None:
+        super().__init__(view, (axis,), (1,), eps, xp, dtype, centred)
+        self.down = xp.ones(view[0], dtype)
+        self.along = xp.ones((view[1], 1), dtype)
 
 
 class Memo:
-    """What a forward leaves for the ordinary backward, and for running statistics.
+    """What a forward leaves behind.
 
     Attributes:
-        mean, var: of the numbers that are normalized together, shaped to broadcast.
-        scale: 1 / sqrt(var + eps).
-        x_hat: the input, normalized.
+        mean: of the numbers that are normalized together.
+        squares: the sum of the squares of their differences from it.
+        kept: what the ordinary backward needs.
     """
 
-    __slots__ = ("mean", "scale", "var", "x_hat")
+    __slots__ = ("kept", "mean", "squares")
 
     mean: Any
-    var: Any
-    scale: Any
-    x_hat: Any
+    squares: Any
+    kept: tuple[Any, ...]
 
 
-def _standardize(x: Any, layout: Layout, eps: float, centred: bool, memo: Memo) -> None:
-    """Fill `memo` from x, an array or a Tensor."""
+# -- any axes --------------------------------------------------------------------------------------
+
+
+def _standardize(x: Any, layout: Layout, memo: Memo) -> tuple[Any, Any]:
+    """x_hat and 1 / sqrt(var + eps), of an array or a Tensor."""
     x = x.reshape(layout.view)
-    if centred:
-        memo.mean = layout.mean(x)
+    if layout.centred:
+        memo.mean = layout.total(x) / layout.count
         x = x - memo.mean
-    memo.var = layout.mean(x * x)
-    memo.scale = 1 / (memo.var + eps) ** 0.5
-    memo.x_hat = x * memo.scale
+    memo.squares = layout.total(x * x)
+    scale = (layout.count / (memo.squares + layout.eps)) ** 0.5
+    return x * scale, scale
 
 
-def _forward(
-    xp: Any,
-    x: Any,
-    weight: Any,
-    bias: Any,
-    *,
-    layout: Layout,
-    eps: float,
-    memo: Memo,
-    centred: bool = True,
-) -> Any:
-    _standardize(x, layout, eps, centred, memo)
-    out = memo.x_hat
-    if weight is not None:
-        out = out * weight.reshape(layout.per)
+def _forward(xp: Any, x: Any, weight: Any, bias: Any, *, layout: Layout, memo: Memo) -> Any:
+    x_hat, _ = memo.kept = _standardize(x, layout, memo)
+    # A copy, because what is kept must survive writing to the output.
+    out = x_hat.copy() if weight is None else x_hat * weight.reshape(layout.per)
     if bias is not None:
         out = out + bias.reshape(layout.per)
     return out.reshape(x.shape)
 
 
 def _rule(
-    g: Any,
-    needs: Any,
-    x: Any,
-    weight: Any,
-    bias_shape: Any,
-    layout: Layout,
-    eps: float,
-    memo: Memo,
-    centred: bool,
+    g: Any, needs: Any, x: Any, weight: Any, bias_shape: Any, layout: Layout, memo: Memo
 ) -> Any:
     """dL/dx = (h - mean(h) - x_hat mean(h x_hat)) / sqrt(var + eps), where h = g weight."""
-    if isinstance(g, Tensor):
-        # To a second derivative the arrays in `memo` would be constants.
-        memo = Memo()
-        _standardize(x, layout, eps, centred, memo)
-    g, x_hat = g.reshape(layout.view), memo.x_hat
+    # To a second derivative what `memo` keeps would be constants.
+    x_hat, scale = _standardize(x, layout, Memo()) if isinstance(g, Tensor) else memo.kept
+    g = g.reshape(layout.view)
     gx = gw = gb = None
     if needs[2]:
         gb = g.sum(axis=layout.repeats).reshape(bias_shape)
@@ -114,19 +130,119 @@ def _rule(
         gw = (g * x_hat).sum(axis=layout.repeats).reshape(weight.shape)
     if needs[0]:
         h = g if weight is None else g * weight.reshape(layout.per)
-        gx = h - x_hat * layout.mean(h * x_hat)
-        if centred:
-            gx = gx - layout.mean(h)
-        gx = (gx * memo.scale).reshape(x.shape)
+        gx = h - x_hat * (layout.total(h * x_hat) / layout.count)
+        if layout.centred:
+            gx = gx - layout.total(h) / layout.count
+        gx = (gx * scale).reshape(x.shape)
     return gx, gw, gb
 
 
 batch_norm = op("batch_norm", _forward, _rule)
+instance_norm = op("instance_norm", _forward, _rule)
+group_norm = op("group_norm", _forward, _rule)
 layer_norm = op("layer_norm", _forward, _rule)
 rms_norm = op("rms_norm", _forward, _rule)
-group_norm = op("group_norm", _forward, _rule)
-instance_norm = op("instance_norm", _forward, _rule)
-weight_standardization = op("weight_standardization", _forward, _rule)
+
+
+# -- the columns or the rows of a matrix -----------------------------------------------------------
+#
+# What NumPy takes for 64 x 32 numbers, in microseconds: matrix * matrix 0.4, matrix * row or column
+# 1.1, row * row 0.2, the product of a column and a row 0.6, a sum along an axis 1.7, but as a
+# product with ones 0.3. In the names below,
+#
+#     centred = x - mean,    spread = size (var + eps),    scale = 1 / sqrt(var + eps).
+
+
+def _columns_forward(
+    xp: Any, x: Any, weight: Any, bias: Any, *, layout: MatrixLayout, memo: Memo
+) -> Any:
+    memo.mean = mean = layout.down.dot(x) / layout.count
+    centred = x - mean
+    memo.squares = squares = layout.down.dot(centred * centred)
+    spread = squares + layout.eps
+    scale = xp.sqrt(layout.count / spread)
+    slope = scale if weight is None else scale * weight
+    memo.kept = centred, spread, scale, slope
+    out = centred * slope
+    return out if bias is None else out + bias
+
+
+def _columns_rule(
+    g: Any, needs: Any, xp: Any, x: Any, weight: Any, layout: MatrixLayout, memo: Memo
+) -> Any:
+    """dL/dx = (g - mean(g) - centred sum(g centred) / spread) slope, slope being scale weight."""
+    if isinstance(g, Tensor):
+        return _rule(g, needs, x, weight, layout.view[1:], layout, memo)
+    centred, spread, scale, slope = memo.kept
+    sums = layout.down.dot(g)
+    product = g * centred
+    shares = layout.down.dot(product)
+    gx = None
+    if needs[0]:
+        away = xp.multiply(centred, shares / spread, product)  # in memory that is free by now
+        away += sums / layout.count
+        gx = g - away
+        gx *= slope
+    return gx, shares * scale if needs[1] else None, sums
+
+
+columns_batch_norm = op("batch_norm", _columns_forward, _columns_rule)
+
+
+def _rows_forward(
+    xp: Any, x: Any, weight: Any, bias: Any, *, layout: MatrixLayout, memo: Memo
+) -> Any:
+    centred = x if x.ndim == 2 else x.reshape(layout.view)
+    if layout.centred:
+        # Long rows NumPy sums by pairs, which rounds less than a product does.
+        long = layout.size > 128
+        sums = centred.sum(axis=1, keepdims=True) if long else centred.dot(layout.along)
+        centred = centred - sums / layout.count
+    spread = (centred * centred).dot(layout.along) + layout.eps
+    scale = xp.sqrt(layout.count / spread)
+    # Multiplied out, scale and weight save both ways a matrix times a column or row.
+    slope = scale if weight is None else scale.dot(weight[None])
+    memo.kept = centred, spread, scale, slope
+    out = centred * slope
+    if bias is not None:
+        out = out + bias
+    return out if x.ndim == 2 else out.reshape(x.shape)
+
+
+def _rows_rule(
+    g: Any, needs: Any, xp: Any, x: Any, weight: Any, layout: MatrixLayout, memo: Memo
+) -> Any:
+    """dL/dx = h scale - (mean(h) + centred sum(h centred) / spread) scale, where h = g weight."""
+    if isinstance(g, Tensor):
+        return _rule(g, needs, x, weight, layout.view[1:], layout, memo)
+    centred, spread, scale, slope = memo.kept
+    if g.ndim != 2:
+        g = g.reshape(layout.view)
+    product = g * centred
+    gx = gw = gb = None
+    if needs[2]:
+        gb = layout.down.dot(g)
+    if needs[1]:
+        gw = scale[:, 0].dot(product)
+    if needs[0]:
+        column = layout.along if weight is None else weight[:, None]
+        shares = product.dot(column) * scale
+        away = xp.multiply(centred, shares / spread, product)  # in memory that is free by now
+        if layout.centred:
+            away += g.dot(column) * scale / layout.count
+        gx = g * slope
+        gx -= away
+        if x.ndim != 2:
+            gx = gx.reshape(x.shape)
+    return gx, gw, gb
+
+
+rows_layer_norm = op("layer_norm", _rows_forward, _rows_rule)
+rows_rms_norm = op("rms_norm", _rows_forward, _rows_rule)
+weight_standardization = op("weight_standardization", _rows_forward, _rows_rule)
+
+
+# -- of weights ------------------------------------------------------------------------------------
 
 
 def _weight_norm_rule(g: Any, needs: Any, v: Any, gain: Any, axes: Any) -> Any:

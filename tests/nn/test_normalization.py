@@ -99,35 +99,59 @@ def _group_by_hand(x, w, b):
     return y * w.reshape(6, 1) + b.reshape(6, 1)
 
 
-# Of an input (2, 6, 5): the shape of weight and bias, the fused form, and the composition.
+# The shapes of the input, and of weight and bias; the fused form; and the composition.
 FUSED = {
     "batch_norm": (
-        (6,),
+        (2, 6, 5), (6,),
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True, eps=0.01),
         lambda x, w, b: _by_hand(x, w, b, (0, 2), (6, 1), 0.01),
     ),
+    "batch_norm of columns": (
+        (7, 6), (6,),
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True, eps=0.01),
+        lambda x, w, b: _by_hand(x, w, b, 0, (6,), 0.01),
+    ),
     "instance_norm": (
-        (6,),
+        (2, 6, 5), (6,),
         lambda x, w, b: F.instance_norm(x, None, None, w, b, eps=0.01),
         lambda x, w, b: _by_hand(x, w, b, 2, (6, 1), 0.01),
     ),
-    "group_norm": ((6,), lambda x, w, b: F.group_norm(x, 2, w, b, 0.01), _group_by_hand),
+    "group_norm": (
+        (2, 6, 5), (6,),
+        lambda x, w, b: F.group_norm(x, 2, w, b, 0.01),
+        _group_by_hand,
+    ),
     "layer_norm": (
-        (6, 5),
+        (2, 6, 5), (6, 5),
         lambda x, w, b: F.layer_norm(x, (6, 5), w, b, 0.01),
         lambda x, w, b: _by_hand(x, w, b, (1, 2), (6, 5), 0.01),
     ),
+    "layer_norm of rows": (
+        (7, 5), (5,),
+        lambda x, w, b: F.layer_norm(x, 5, w, b, 0.01),
+        lambda x, w, b: _by_hand(x, w, b, 1, (5,), 0.01),
+    ),
+    "layer_norm of long rows": (
+        (2, 3, 130), (130,),
+        lambda x, w, b: F.layer_norm(x, 130, w, b, 0.01),
+        lambda x, w, b: _by_hand(x, w, b, 2, (130,), 0.01),
+    ),
     "rms_norm": (
-        (5,),
+        (2, 6, 5), (6, 5),
+        lambda x, w, b: F.rms_norm(x, (6, 5), w, 0.01) + b,
+        lambda x, w, b: _by_hand(x, w, b, (1, 2), (6, 5), 0.01, centred=False),
+    ),
+    "rms_norm of rows": (
+        (2, 6, 5), (5,),
         lambda x, w, b: F.rms_norm(x, 5, w, 0.01) + b,
         lambda x, w, b: _by_hand(x, w, b, 2, (5,), 0.01, centred=False),
     ),
-}
+}  # fmt: skip
 
 
 def _leaves(name: str, rng: np.random.Generator) -> list:
-    shape = FUSED[name][0]
-    arrays = rng.normal(1, 2, (2, 6, 5)), rng.normal(size=shape), rng.normal(size=shape)
+    shape, per = FUSED[name][:2]
+    arrays = rng.normal(1, 2, shape), rng.normal(size=per), rng.normal(size=per)
     return [mg.tensor(a, requires_grad=True) for a in arrays]
 
 
@@ -146,7 +170,7 @@ def _derivatives(function, leaves) -> list:
 
 @pytest.mark.parametrize("name", FUSED)
 def test_fused_equals_unfused_up_to_the_third_derivative(name, rng) -> None:
-    _, fused, by_hand = FUSED[name]
+    fused, by_hand = FUSED[name][2:]
     leaves = _leaves(name, rng)
     # By numbers: one form may say "no dependence" where the other finds zeros.
     found, wanted = _derivatives(fused, leaves), _derivatives(by_hand, leaves)
@@ -159,35 +183,35 @@ def test_fused_equals_unfused_up_to_the_third_derivative(name, rng) -> None:
 @pytest.mark.parametrize("name", FUSED)
 def test_ordinary_backward_equals_the_recorded_one(name, rng) -> None:
     leaves = _leaves(name, rng)
-    value = (FUSED[name][1](*leaves) ** 3).sum()
+    value = (FUSED[name][2](*leaves) ** 3).sum()
     fast = mg.grad(value, leaves, retain_graph=True)
     recorded = mg.grad(value, leaves, create_graph=True)
     for a, b in zip(fast, recorded, strict=True):
         np.testing.assert_allclose(a.data, b.data, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", FUSED)
+@pytest.mark.parametrize("name", [name for name in FUSED if "long" not in name])  # many numbers
 def test_second_derivatives_are_the_numerical_ones(name, rng) -> None:
-    assert gradgradcheck(FUSED[name][1], _leaves(name, rng))
+    assert gradgradcheck(FUSED[name][2], _leaves(name, rng))
 
 
 @pytest.mark.parametrize("name", FUSED)
 def test_it_is_one_node(name, rng) -> None:
     x, w, b = _leaves(name, rng)
-    node = FUSED[name][1](x, w, b).grad_fn
-    if name == "rms_norm":
+    node = FUSED[name][2](x, w, b).grad_fn
+    if "rms_norm" in name:
         node = node.parents[0]  # the test adds its bias
-    assert node.op.name == name
+    assert node.op.name == name.split()[0]
     assert node.parents[:2] == (x._node, w._node)
 
 
 @pytest.mark.parametrize("name", FUSED)
 def test_only_what_is_asked_for_gets_a_gradient(name, rng) -> None:
     leaves = _leaves(name, rng)
-    everything = mg.grad(FUSED[name][1](*leaves).sum(), leaves)
+    everything = mg.grad(FUSED[name][2](*leaves).sum(), leaves)
     for i, wanted in enumerate(everything):
         alone = [x if i == j else x.detach() for j, x in enumerate(leaves)]
-        (g,) = mg.grad(FUSED[name][1](*alone).sum(), alone[i])
+        (g,) = mg.grad(FUSED[name][2](*alone).sum(), alone[i])
         np.testing.assert_array_equal(g.data, wanted.data)
 
 
@@ -200,10 +224,78 @@ def test_an_input_changed_in_place_is_noticed() -> None:
         out.sum().backward()
 
 
-# -- laws ----------------------------------------------------------------------------------------
+PLAIN = {
+    "batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
+    "batch_norm of more axes": lambda x: F.batch_norm(
+        x.reshape(4, 3, 2), None, None, training=True
+    ),
+    "instance_norm": lambda x: F.instance_norm(x.reshape(4, 3, 2)),
+    "group_norm": lambda x: F.group_norm(x, 2),
+    "layer_norm": lambda x: F.layer_norm(x, 6),
+    "layer_norm of two axes": lambda x: F.layer_norm(x, (4, 6)),
+    "rms_norm": lambda x: F.rms_norm(x, 6),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_an_output_changed_in_place_does_no_harm(name, rng) -> None:
+    x = mg.tensor(rng.normal(1, 2, (4, 6)), requires_grad=True)
+    out = PLAIN[name](x)
+    slope = mg.tensor(rng.normal(size=out.shape))
+    (expected,) = mg.grad(out, x, slope)
+    out = PLAIN[name](x)
+    out += 5
+    (found,) = mg.grad(out, x, slope)
+    np.testing.assert_array_equal(found.data, expected.data)
 
 
 @pytest.mark.parametrize("name", FUSED)
+def test_backward_leaves_the_gradient_and_what_it_needs_alone(name, rng) -> None:
+    leaves = _leaves(name, rng)
+    out = FUSED[name][2](*leaves)
+    slope = mg.tensor(rng.normal(size=out.shape))
+    before = slope.data.copy()
+    once = mg.grad(out, leaves, slope, retain_graph=True)
+    again = mg.grad(out, leaves, slope)
+    np.testing.assert_array_equal(slope.data, before)
+    for a, b in zip(once, again, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_any_order_in_memory_will_do(name, rng) -> None:
+    leaves = _leaves(name, rng)
+    x, *others = leaves
+    turned = mg.tensor(x.data.T.copy()).T.requires_grad_()
+    assert not turned.data.flags.c_contiguous
+    slope = mg.tensor(rng.normal(size=x.shape))
+    results = []
+    for inputs in (leaves, [turned, *others]):
+        out = FUSED[name][2](*inputs)
+        results.append([out, *mg.grad(out, inputs, slope)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_eps_and_dtype_are_those_of_the_call(name, rng) -> None:
+    # What depends on the shape is kept from call to call, and must not hide what differs.
+    x = rng.normal(1, 2, (4, 6))
+    wanted = PLAIN[name](mg.tensor(x)).data
+    for dtype, tolerance in ((np.float32, 1e-6), (np.float16, 1e-2), (np.float64, 0)):
+        out = PLAIN[name](mg.tensor(x.astype(dtype)))
+        assert out.dtype == dtype
+        np.testing.assert_allclose(out.data, wanted, rtol=tolerance, atol=tolerance)
+    sizes = [abs(F.layer_norm(mg.tensor(x), 6, eps=e).data).max() for e in (0.0, 1.0, 100.0)]
+    assert sizes[0] > 1.05 * sizes[1] > 2 * sizes[2]
+
+
+# -- laws ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm"]
+)
 def test_the_gradient_cannot_shift_or_stretch_the_input(name, rng) -> None:
     # The output stays the same when what is normalized together is scaled (and shifted), so the
     # gradient is orthogonal to x (and to 1).
@@ -251,6 +343,47 @@ def test_statistics_far_from_zero_keep_their_digits() -> None:
     x = mg.tensor([[1e4 + 1], [1e4 - 1]])
     out = F.batch_norm(x, None, None, training=True)
     np.testing.assert_allclose(out.data, [[1], [-1]], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("function", "shape", "tolerance"), [
+    (lambda x: F.batch_norm(x, None, None, training=True), (64, 8), 5e-3),
+    (lambda x: F.batch_norm(x, None, None, training=True), (4096, 8), 5e-2),
+    (lambda x: F.layer_norm(x, 64), (8, 64), 5e-3),
+    (lambda x: F.layer_norm(x, 4096), (8, 4096), 2e-3),
+])  # fmt: skip
+def test_float32_far_from_zero(function, shape, tolerance, rng) -> None:
+    # A unit in the last place of 1e4 is 1e-3.
+    x = rng.normal(1e4, 1, shape).astype(np.float32)
+    exact = function(mg.tensor(x.astype(np.float64)))
+    np.testing.assert_allclose(function(mg.tensor(x)).data, exact.data, atol=tolerance)
+
+
+def test_statistics_of_another_precision_than_the_input(rng) -> None:
+    x = rng.normal(2, 3, (5, 3))
+    for given, kept in ((np.float32, np.float64), (np.float64, np.float32)):
+        layer = nn.BatchNorm1d(3, dtype=kept)
+        out = layer(mg.tensor(x.astype(given)))
+        assert out.dtype == np.float64 and layer.running_mean.dtype == kept
+        np.testing.assert_allclose(out.data, (x - x.mean(0)) / x.std(0), rtol=1e-4)
+        np.testing.assert_allclose(layer.running_mean.data, 0.1 * x.mean(0), rtol=1e-5)
+        variance = 0.9 + 0.1 * x.var(0, ddof=1)
+        np.testing.assert_allclose(layer.running_var.data, variance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["running_mean", "running_var", "num_batches_tracked"])
+def test_a_graph_notices_that_the_statistics_have_moved(name) -> None:
+    layer = nn.BatchNorm1d(3)
+    w = mg.ones(3, requires_grad=True)
+    out = (w * getattr(layer, name)).sum()
+    layer(mg.randn(4, 3, generator=mg.Generator(0)))
+    with pytest.raises(GraphError, match="changed in place"):
+        out.backward()
+
+
+def test_a_batch_of_one_is_refused_every_time() -> None:
+    for _ in range(2):
+        with pytest.raises(ShapeError, match="no variance"):
+            F.batch_norm(mg.zeros(1, 4), None, None, training=True)
 
 
 @pytest.mark.parametrize("build", [lambda: nn.BatchNorm1d(6), lambda: nn.LayerNorm(6),

@@ -10,7 +10,7 @@ from minigrad.nn.arguments import check_count
 from minigrad.nn.module import Module
 from minigrad.nn.utils.parametrize import plain_parameter, register_parametrization
 from minigrad.ops import fused_norms
-from minigrad.ops.fused_norms import Layout, Memo
+from minigrad.ops.fused_norms import MatrixLayout, Memo
 from minigrad.ops.spelling import one_axis
 from minigrad.random import Generator, generator_or_default
 from minigrad.tensor import Tensor
@@ -165,10 +165,9 @@ class _WeightStandardization(Module):
         self.eps = eps
 
     def forward(self, weight: Tensor) -> Tensor:
-        layout = Layout(weight.shape, axes=tuple(range(1, weight.ndim)))
-        return fused_norms.weight_standardization(
-            weight, None, None, layout=layout, eps=self.eps, memo=Memo()
-        )
+        view = (len(weight), weight.size // len(weight))
+        layout = MatrixLayout(view, 1, self.eps, weight.device.xp, weight.dtype)
+        return fused_norms.weight_standardization(weight, None, None, layout=layout, memo=Memo())
 
 
 def weight_standardization(module: Module, name: str = "weight", eps: float = 1e-5) -> Module:
