@@ -1,59 +1,131 @@
-"""Averages over Gaussian signals, and the weights at which they neither vanish nor explode.
+"""What an activation does to Gaussian signals, and the weights at which they neither vanish nor
+explode.
 
 In a wide random network z_l = W_l phi(z_(l-1)) + b_l, with weights of variance
 sigma_w^2 / fan_in and biases of variance sigma_b^2, every z is Gaussian. From one layer to the
 next its variance q, and the mean square of a gradient on the way back, change as
 
-    q' = sigma_w^2 E[phi(sqrt(q) z)^2] + sigma_b^2        chi = sigma_w^2 E[phi'(sqrt(q) z)^2]
+    q' = sigma_w^2 E[phi(x)^2] + sigma_b^2        chi = sigma_w^2 E[phi'(x)^2]
 
-with z ~ N(0, 1). `diagnostics.theory` follows both through a network; here it is asked where
-chi = 1.
+with x ~ N(0, q). Here stand these averages, and where chi = 1; `diagnostics.theory` follows both
+through a network. The derivative of phi is that of minigrad itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minigrad.autograd import grad
 from minigrad.errors import ArgumentError
+from minigrad.quadrature import FLOAT, bends_of, mean, means_around
 from minigrad.tape import enable_grad
 from minigrad.tensor import Tensor
 
-FLOAT = NDArray[np.float64]
+Activation = Callable[[Tensor], Tensor]
 
 
-@cache
-def gauss() -> tuple[FLOAT, FLOAT]:
-    """Points z and weights w such that sum(w f(z)) is the mean of f over N(0, 1).
+def value_and_slope(phi: Activation, x: FLOAT) -> tuple[FLOAT, FLOAT]:
+    """phi(x) and phi'(x), for a phi that works element by element.
 
-    The points are evenly spaced from -12 to 12. For a smooth f with a Gaussian weight such a sum
-    converges faster than any power of the spacing. The points lie symmetrically and none at 0, so
-    a function with its kink there is averaged as exactly.
-
-    >>> points, weights = gauss()
-    >>> round(float(weights @ points**4), 12)
-    3.0
+    >>> import minigrad as mg
+    >>> value_and_slope(mg.square, np.array([1.0, 3.0]))
+    (array([1., 9.]), array([2., 6.]))
     """
-    edges = np.linspace(-12, 12, 4801)
-    points = (edges[1:] + edges[:-1]) / 2
-    density = np.exp(-(points**2) / 2)
-    return points, density / density.sum()
+    points = Tensor(x, requires_grad=True)
+    with enable_grad():
+        out = phi(points)
+        (slope,) = grad(out.sum(), points)
+    return out.data, slope.data  # type: ignore[union-attr]
 
 
-def mean_square(function: Callable[[FLOAT], FLOAT], variance: float) -> float:
-    """E[f(sqrt(q) z)^2] over z ~ N(0, 1), for a function of arrays.
+class Averages(NamedTuple):
+    """Of an activation over x ~ N(0, q).
 
-    >>> round(mean_square(lambda x: np.maximum(x, 0), variance=3.0), 12)
-    1.5
+    Attributes:
+        mean: E[phi].
+        square: E[phi^2].
+        slope_square: E[phi'^2].
+        growth: the derivative of E[phi^2] by q, which is E[x phi phi'] / q.
     """
-    points, weights = gauss()
-    return float(weights @ function(math.sqrt(variance) * points) ** 2)
+
+    mean: float
+    square: float
+    slope_square: float
+    growth: float
+
+
+# Stands for q = 0 where a slope is asked for: at a kink, it is the mean of both sides.
+_TINY = 1e-24
+
+
+def averages(phi: Activation, q: float) -> Averages:
+    """The four averages of an activation, exact to 1e-12.
+
+    Arguments:
+        phi: the activation, a function of Tensors, element by element.
+        q: variance of x, at least 0.
+
+    >>> import minigrad as mg
+    >>> relu = averages(mg.nn.functional.relu, q=2.0)
+    >>> round(relu.square, 9), round(relu.slope_square, 9), round(relu.growth, 9)
+    (1.0, 0.5, 0.5)
+    """
+    if q == 0:
+        at_zero = float(value_and_slope(phi, np.zeros(1))[0][0])
+        return averages(phi, _TINY)._replace(mean=at_zero, square=at_zero**2)
+
+    def integrands(x: FLOAT) -> FLOAT:
+        value, slope = value_and_slope(phi, x)
+        return np.stack([value, value**2, slope**2, x * value * slope / q])
+
+    return Averages(*mean(integrands, q).tolist())
+
+
+class PairAverages(NamedTuple):
+    """Of an activation over two Gaussian numbers: E[phi(x) phi(y)] and E[phi'(x) phi'(y)]."""
+
+    product: float
+    slope_product: float
+
+
+def pair_averages(phi: Activation, q: float, c: float) -> PairAverages:
+    """The averages over two numbers x and y, each N(0, q), with correlation c.
+
+    What they share is one Gaussian number w of variance q |c|; each adds one of its own, of
+    variance q (1 - |c|). Given w, x and y are independent. So with the mean
+    g(w) = E[phi(w + own)], the average over both is E[g(w)^2], or E[g(w) g(-w)] for a negative c.
+
+    Arguments:
+        phi: the activation.
+        q: variance, at least 0.
+        c: correlation, -1 to 1.
+
+    >>> import minigrad as mg
+    >>> alone = pair_averages(mg.nn.functional.relu, q=math.tau, c=0.0)  # E[phi]^2, E[phi']^2
+    >>> round(alone.product, 9), round(alone.slope_product, 9)
+    (1.0, 0.25)
+    """
+    shared = q * abs(c)
+
+    def both(x: FLOAT) -> FLOAT:
+        return np.stack(value_and_slope(phi, x))
+
+    bends = bends_of(both, q) if 0 < shared < q else ()
+
+    def smoothed(w: FLOAT) -> FLOAT:
+        if shared == q:
+            return both(w)
+        return means_around(both, w.ravel(), q - shared, bends).reshape(2, *w.shape)
+
+    def products(w: FLOAT) -> FLOAT:
+        other = smoothed(w) if c >= 0 else smoothed(-w)
+        return smoothed(w) * other if c < 0 else other**2
+
+    return PairAverages(*mean(products, shared, tolerance=1e-11).tolist())
 
 
 class CriticalPoint(NamedTuple):
@@ -69,38 +141,12 @@ class CriticalPoint(NamedTuple):
     q: float
 
 
-class _Averages(NamedTuple):
-    """Of an activation at one q: E[phi^2], E[phi'^2] and dE[phi^2]/dq = E[z phi phi'] / sqrt(q)."""
-
-    square: float
-    slope_square: float
-    growth: float
-
-
-def _averages(phi: Callable[[Tensor], Tensor], q: float) -> _Averages:
-    points, weights = gauss()
-    z = Tensor(math.sqrt(q) * points, requires_grad=True)
-    with enable_grad():
-        out = phi(z)
-        (slope,) = grad(out.sum(), z)
-    value, derivative = out.data, slope.data  # type: ignore[union-attr]
-    return _Averages(
-        float(weights @ value**2),
-        float(weights @ derivative**2),
-        float(weights @ (points * value * derivative)) / math.sqrt(q),
-    )
-
-
-# Small enough to stand for q = 0, where sqrt(q) would divide by it.
-_TINY = 1e-24
-
-
-def critical_point(phi: Callable[[Tensor], Tensor], sigma_b: float = 0.0) -> CriticalPoint:
+def critical_point(phi: Activation, sigma_b: float = 0.0) -> CriticalPoint:
     """The sigma_w of the edge of chaos: chi = 1 at the variance that the network settles at.
 
     From chi = 1 and q' = q follows an equation for q alone,
 
-        q - E[phi(sqrt(q) z)^2] / E[phi'(sqrt(q) z)^2] = sigma_b^2,
+        q - E[phi(x)^2] / E[phi'(x)^2] = sigma_b^2,
 
     and from it sigma_w^2 = 1 / E[phi'^2]. Its left side grows with q for all usual activations,
     so halving an interval finds q.
@@ -119,20 +165,25 @@ def critical_point(phi: Callable[[Tensor], Tensor], sigma_b: float = 0.0) -> Cri
 
     >>> import minigrad as mg
     >>> point = critical_point(mg.tanh, sigma_b=0.05**0.5)
-    >>> round(point.sigma_w**2, 3), round(point.q, 3)
-    (1.761, 0.57)
+    >>> round(point.sigma_w**2, 8), round(point.q, 3)
+    (1.76095464, 0.57)
     """
     if not 0 <= sigma_b < math.inf:
         raise ArgumentError(f"critical_point: sigma_b must be at least 0, got {sigma_b}")
 
     def is_below(q: float) -> bool:
-        at_q = _averages(phi, q)
+        at_q = averages(phi, q)
         return q * at_q.slope_square < at_q.square + sigma_b**2 * at_q.slope_square
 
     at_zero = float(phi(Tensor(np.zeros(1))).data[0])
     # Where no signal at all stays none, what counts is how a weak one fares.
     q = 0.0 if at_zero == 0 and sigma_b == 0 else _where_it_ends(is_below, sigma_b)
-    averages, nearby = _averages(phi, q or _TINY), _averages(phi, q or 1e-3)
+    at_q, nearby = averages(phi, q), averages(phi, q or 1e-3)
+    if at_q.slope_square < _TINY:
+        raise ArgumentError(
+            "critical_point: this activation is flat at 0, so without biases no weights keep a "
+            "weak signal alive; use sigma_b above 0"
+        )
     # A little off q, the next layer is off by this factor.
     if nearby.growth > (1 + 1e-6) * nearby.slope_square:
         raise ArgumentError(
@@ -140,7 +191,7 @@ def critical_point(phi: Callable[[Tensor], Tensor], sigma_b: float = 0.0) -> Cri
             "from its critical point; use larger biases (such as sigma_b=1), or for a fixed "
             "scale another initialization, such as kaiming_normal_"
         )
-    return CriticalPoint(averages.slope_square**-0.5, q)
+    return CriticalPoint(at_q.slope_square**-0.5, q)
 
 
 def _where_it_ends(is_below: Callable[[float], bool], sigma_b: float) -> float:

@@ -1,0 +1,153 @@
+"""A prediction laid over a measurement: layer by layer, what was predicted and what came."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad.errors import ArgumentError
+
+FLOAT = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Overlay:
+    """What was predicted and what was measured, of the layers that both know.
+
+    Attributes:
+        layers: their paths.
+        linear: per layer, whether it is a Linear layer.
+        z_rms, dz_rms: measured root mean squares of the layer's output and of dL/dz; NaN where
+            nothing arrived.
+        z_rms_predicted: as it says.
+        dz_rms_predicted: likewise, beginning with what was measured at the last Linear layer:
+            the size of the gradient there is up to the loss.
+        only_predicted, only_measured: paths that the other side does not have.
+    """
+
+    layers: tuple[str, ...]
+    linear: tuple[bool, ...]
+    z_rms: FLOAT
+    z_rms_predicted: FLOAT
+    dz_rms: FLOAT
+    dz_rms_predicted: FLOAT
+    only_predicted: tuple[str, ...]
+    only_measured: tuple[str, ...]
+
+    @property
+    def factor_per_layer(self) -> float:
+        """What the measured rms of dL/dz is multiplied by on each step towards the input.
+
+        The geometric mean over the hidden Linear layers, as in the prediction.
+        """
+        return self._factor(self.dz_rms)
+
+    @property
+    def factor_per_layer_predicted(self) -> float:
+        """The same of the prediction, over the same layers."""
+        return self._factor(self.dz_rms_predicted)
+
+    def _factor(self, dz_rms: FLOAT) -> float:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return factor_per_layer(np.log10(dz_rms)[np.array(self.linear)])
+
+    def table(self) -> str:
+        """Both as text, one line per layer, with the ratio measured / predicted."""
+        width = max(map(len, ["layer", *self.layers]))
+        lines = [
+            f"{'':<{width}}" + "rms z".rjust(20) + "rms dL/dz".rjust(30),
+            f"{'layer':<{width}}" + f"{'measured':>11}{'predicted':>11}{'ratio':>8}" * 2,
+        ]
+        for i, name in enumerate(self.layers):
+            cells = ""
+            for got, said in (
+                (self.z_rms[i], self.z_rms_predicted[i]),
+                (self.dz_rms[i], self.dz_rms_predicted[i]),
+            ):
+                cells += f"{_cell(got, '.2e'):>11}{_cell(said, '.2e'):>11}"
+                cells += f"{_cell(got / said if said else math.nan, '.3f'):>8}"
+            lines.append(f"{name:<{width}}{cells}")
+        measured, predicted = self.factor_per_layer, self.factor_per_layer_predicted
+        if math.isfinite(measured) and math.isfinite(predicted):
+            lines.append(
+                f"dL/dz per layer: measured x {measured:.3f}, predicted x {predicted:.3f} "
+                f"({100 * (measured / predicted - 1):+.1f} %)"
+            )
+        for title, names in (
+            ("not measured", self.only_predicted), ("not predicted", self.only_measured),
+        ):  # fmt: skip
+            if names:
+                lines.append(f"{title}: {', '.join(names)}")
+        return "\n".join(lines)
+
+    __repr__ = table
+
+
+def _cell(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def factor_per_layer(log10: FLOAT) -> float:
+    """Geometric mean of g[l] / g[l + 1] over the hidden layers; the last layer is left out.
+
+    Arguments:
+        log10: of g per Linear layer, from the input on. Layers without a gradient are left out.
+
+    >>> round(factor_per_layer(np.log10([1.0, 2.0, 4.0, 100.0])), 12)
+    0.5
+    """
+    usable = np.flatnonzero(np.isfinite(log10[:-1]))
+    if len(usable) < 2:
+        return math.nan
+    first, last = usable[0], usable[-1]
+    return float(10 ** ((log10[first] - log10[last]) / (last - first)))
+
+
+def _times_power_of_ten(number: float, log10: FLOAT) -> FLOAT:
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(number * 10.0**log10)
+
+
+def lay_over(prediction: Any, recording: Any, record: int) -> Overlay:
+    """See `Prediction.over`."""
+    series = {name: recording.series(name) for name in ("z_rms", "dz_rms")}
+    count = len(series["z_rms"])
+    if not -count <= record < count:
+        raise ArgumentError(
+            f"Prediction.over: no record {record}: {count} were made; run forward and backward "
+            "inside `with probe:`"
+        )
+    place = {name: i for i, name in enumerate(recording.layers)}
+    common = [i for i, name in enumerate(prediction.layers) if name in place]
+    if not any(prediction.linear[i] for i in common):
+        raise ArgumentError(
+            f"Prediction.over: predicted are {', '.join(prediction.layers[:4])}, ..., measured "
+            f"{', '.join(recording.layers[:4])}, ...; no Linear layer is in both. Is it the same "
+            "network?"
+        )
+    columns = [place[prediction.layers[i]] for i in common]
+    z_rms, dz_rms = (series[name][record, columns] for name in ("z_rms", "dz_rms"))
+    linear = tuple(prediction.linear[i] for i in common)
+    last = max(i for i, is_linear in enumerate(linear) if is_linear)
+    if not 0 < dz_rms[last] < math.inf:
+        raise ArgumentError(
+            f"Prediction.over: record {record} has no finite dL/dz above 0 at "
+            f"'{prediction.layers[common[last]]}', from where the prediction would begin; run a "
+            "backward inside `with probe:`"
+        )
+    relative = prediction.log10_dz_rms[common] - prediction.log10_dz_rms[common[last]]
+    names = tuple(prediction.layers[i] for i in common)
+    return Overlay(
+        names,
+        linear,
+        z_rms,
+        prediction.z_rms[common],
+        dz_rms,
+        _times_power_of_ten(dz_rms[last], relative),
+        tuple(name for name in prediction.layers if name not in place),
+        tuple(name for name in recording.layers if name not in names),
+    )

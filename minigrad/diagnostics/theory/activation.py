@@ -1,0 +1,81 @@
+"""Which function an `activation` stands for, and that theory may take it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import nn
+from minigrad.errors import ArgumentError, MinigradError
+from minigrad.models.names import ACTIVATIONS
+from minigrad.tape import no_grad
+from minigrad.tensor import Tensor
+
+Activation = str | nn.Module | Callable[[Tensor], Tensor]
+
+
+def function_of(activation: Activation) -> Callable[[Tensor], Tensor]:
+    """The function of Tensors that a name, a module or a function stands for.
+
+    Raises:
+        ArgumentError: an unknown name, or something that does not work element by element.
+
+    >>> import minigrad as mg
+    >>> function_of("relu")(mg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    if isinstance(activation, str):
+        if activation not in ACTIVATIONS:
+            raise ArgumentError(
+                f"theory: unknown activation {activation!r}; use one of {', '.join(ACTIVATIONS)}, "
+                "a module such as nn.LeakyReLU(0.2), or a function of Tensors"
+            )
+        return ACTIVATIONS[activation]().forward
+    if isinstance(activation, type):
+        raise ArgumentError(
+            f"theory: {activation.__name__} is a class; make a layer of it: {activation.__name__}()"
+        )
+    # `forward`, so that no hook on the module sees what is computed here.
+    function = activation.forward if isinstance(activation, nn.Module) else activation
+    if isinstance(activation, nn.PReLU) and len({*activation.weight.tolist()}) == 1:
+        function = nn.LeakyReLU(activation.weight.tolist()[0]).forward
+    if not is_elementwise(function):
+        name = getattr(activation, "__name__", type(activation).__name__)
+        raise ArgumentError(
+            f"theory: {name} does not work element by element as a function of Tensors, so one "
+            "Gaussian number does not say what it does; mean-field theory takes activations such "
+            "as nn.Tanh()"
+        )
+    return function
+
+
+def is_elementwise(function: Any) -> bool:
+    """Whether each number of the output depends on its own number of the input, and not on chance.
+
+    >>> import minigrad as mg
+    >>> is_elementwise(mg.tanh), is_elementwise(mg.nn.functional.softmax)
+    (True, False)
+    """
+    points = np.linspace(-3.0, 3.0, 1001)
+    with no_grad():
+        try:
+            forth, back, part = (
+                function(Tensor(x)).data for x in (points, points[::-1].copy(), points[:400])
+            )
+        except (MinigradError, TypeError, AttributeError):
+            return False
+    return (
+        forth.shape == points.shape
+        and np.array_equal(forth, back[::-1], equal_nan=True)
+        and np.array_equal(forth[:400], part, equal_nan=True)
+    )
+
+
+def check_scales(owner: str, **values: float) -> None:
+    """Raise an ArgumentError for a variance that is negative, infinite or NaN."""
+    for name, value in values.items():
+        if not 0 <= value < math.inf:
+            raise ArgumentError(f"{owner}: {name} must be a number of at least 0, got {value!r}")
