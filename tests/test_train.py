@@ -211,7 +211,7 @@ def test_the_probe_records_a_step_per_update():
     optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
     with mg.diagnostics.Probe(model, optimizer) as probe:
         fit(model, loader(), optimizer, F.cross_entropy, 2)
-    assert len(probe.records) == 2 * 4
+    assert len(probe) == 2 * 4
     assert np.isfinite(probe.series("update_ratio")).all()
 
 
@@ -459,3 +459,34 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run()
     assert "epoch 2/2" in capsys.readouterr().err
+
+
+# -- a probe -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_probe_records_every_step_and_is_told_its_loss(accumulate):
+    model = network()
+    optimizer = mg.optim.Adam(model.parameters())
+    probe = mg.diagnostics.Probe(model, optimizer)
+    history = fit(model, loader(batch_size=5), optimizer, F.cross_entropy, 3, probe=probe,
+                  accumulate=accumulate)  # fmt: skip
+    updates = 4 // accumulate
+    assert probe.steps == list(range(3 * updates))
+    np.testing.assert_allclose(probe.loss.reshape(3, updates).mean(axis=1), history["loss"])
+    assert np.isfinite(probe.series("update_ratio")).all()
+    with probe:  # `fit` has left it
+        pass
+
+
+def test_a_probe_is_left_also_when_training_fails():
+    model = network()
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    probe = mg.diagnostics.Probe(model, optimizer)
+    x, y = examples()
+    x[7] = np.nan
+    with pytest.raises(Diverged):
+        fit(model, DataLoader((x, y), 5), optimizer, F.cross_entropy, 1, probe=probe)
+    assert len(probe.steps) >= 1
+    with probe:
+        pass

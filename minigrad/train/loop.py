@@ -18,7 +18,7 @@ import copy
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,7 @@ def fit(
     metrics: Mapping[str, Measure] | None = None,
     callbacks: Sequence[Callable[[nn.Module, History], Any]] = (),
     scheduler: Any = None,
+    probe: Any = None,
     accumulate: int = 1,
     patience: int | None = None,
     progress: bool | None = None,
@@ -118,6 +119,8 @@ def fit(
             the training.
         scheduler: stepped after every epoch; a `ReduceLROnPlateau` gets the validation loss (or,
             without one, the training loss).
+        probe: a `diagnostics.Probe` of the model and this optimizer, not yet in use: it records
+            the training, and is told the loss of every step.
         accumulate: batches to add up gradients over before each update. The update is that of
             one batch of all their examples, as long as no layer looks at the batch (BatchNorm).
         patience: stop when the validation loss has not fallen below its best for so many epochs.
@@ -166,7 +169,13 @@ def fit(
     best = _Best(model, patience) if patience is not None else None
     bar = progress_bar(epochs, data, progress)
     # What overflows is found and explained here; NumPy's warnings would only come before it.
-    with bar, _mode(model, training=True), np.errstate(over="ignore", invalid="ignore"):
+    recording = nullcontext() if probe is None else probe
+    with (
+        bar,
+        recording,
+        _mode(model, training=True),
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
         step = 0
         for epoch in range(1, epochs + 1):
             row = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
@@ -174,7 +183,9 @@ def fit(
             batches = bar.each(_batches("fit", data))
             for group in _groups(batches, accumulate):
                 step += 1
-                _update(model, optimizer, loss, metrics, group, means, step, history)
+                value = _update(model, optimizer, loss, metrics, group, means, step, history)
+                if probe is not None:
+                    probe.note(loss=value)
             check_parameters(model, step, history)
             row |= means.values()
             if validation is not None:
@@ -210,9 +221,14 @@ def _check_optimizer(model: nn.Module, optimizer: Any) -> None:
 def _update(
     model: nn.Module, optimizer: Any, loss: Measure, metrics: Mapping[str, Measure],
     group: list[Batch], means: _Means, step: int, history: History,
-) -> None:  # fmt: skip
-    """One step of the optimizer, from the gradients of all batches of the group together."""
+) -> float:  # fmt: skip
+    """One step of the optimizer, from the gradients of all batches of the group together.
+
+    Returns:
+        The loss before it, the mean over the group.
+    """
     total = sum(len(x) for x, _ in group)
+    mean = 0.0
     for i, (x, y) in enumerate(group):
         value = _measure(means, model, x, y, loss, metrics)
         check_loss(model, x, y, value.item(), step, history)
@@ -220,8 +236,10 @@ def _update(
             optimizer.zero_grad()
         # Each mean counts as much as its batch has examples: a short last one counts less.
         share = len(x) / total
+        mean += share * value.item()
         (value if share == 1 else value * share).backward()
     optimizer.step()
+    return mean
 
 
 def _measure(

@@ -48,10 +48,14 @@ class Bar(Silence):
         self.bar.set_postfix({k: f"{v:.4g}" for k, v in row.items() if k != "epoch"})
 
 
-def progress_bar(epochs: int, data: Any, wanted: bool | None) -> Silence:
+def progress_bar(
+    epochs: int, data: Any, wanted: bool | None, asked: str = "fit", unit: str = "batch"
+) -> Silence:
     """A bar over `epochs` times the batches of `data`, if wanted.
 
     Arguments:
+        asked: the function that a message is to name.
+        unit: what `data` is made of.
         wanted: None leaves it to whether there is a terminal or notebook, and tqdm.
 
     Raises:
@@ -65,13 +69,17 @@ def progress_bar(epochs: int, data: Any, wanted: bool | None) -> Silence:
         if wanted is None:
             return Silence()
         raise ArgumentError(
-            "fit: the progress bar needs tqdm; install it with pip install 'minigrad[progress]', "
-            "or pass progress=False"
+            f"{asked}: the progress bar needs tqdm; install it with "
+            "pip install 'minigrad[progress]', or pass progress=False"
         ) from None
     total = epochs * len(data) if hasattr(data, "__len__") else None
-    return Bar(tqdm(total=total, leave=False, unit="batch"), epochs)
+    return Bar(tqdm(total=total, leave=False, unit=unit), epochs)
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a Jupyter notebook."""
+    return "ipykernel" in sys.modules and hasattr(builtins, "__IPYTHON__")
 
 
 def _has_viewer() -> bool:
-    in_notebook = "ipykernel" in sys.modules and hasattr(builtins, "__IPYTHON__")
-    return in_notebook or sys.stderr.isatty()
+    return in_notebook() or sys.stderr.isatty()
