@@ -267,7 +267,7 @@ def _floating(name: str, input: Any) -> Tensor:
 def _check_elements(name: str, shape: tuple[int, ...], *tensors: Tensor | None) -> None:
     """`tensors`: weight and bias."""
     for tensor in tensors:
-        if tensor is not None and tensor.shape != shape:
+        if tensor is not None and tensor._data.shape != shape:
             role = "weight" if tensor is tensors[0] else "bias"
             raise ShapeError(f"{name}: {role} has shape {tensor.shape}, it must be {shape}")
 
@@ -276,7 +276,7 @@ def _check_channels(name: str, x: Tensor, *tensors: Tensor | None) -> None:
     """`tensors`: running_mean, running_var, weight and bias."""
     channels = x.shape[1:2]
     for tensor in tensors:
-        if tensor is not None and tensor.shape != channels:
+        if tensor is not None and tensor._data.shape != channels:
             roles = zip(("running_mean", "running_var", "weight", "bias"), tensors, strict=True)
             role = next(role for role, t in roles if t is tensor)
             raise ShapeError(
@@ -313,8 +313,8 @@ def _move(running: Tensor, momentum: float, total: Any, count: int = 1) -> None:
     """Let a running statistic follow that of this batch, total / count."""
     if total.ndim > 1:
         total = total.reshape(-1)
-    kept, share = _shares(momentum, count, running.device.name, running.dtype)
-    data = running.data
+    data = running._data
+    kept, share = _shares(momentum, count, running.device.name, data.dtype)
     running.device.xp.add(data * kept, total * share, data)
     running.mark_written()
 
