@@ -185,8 +185,8 @@ def _walk(
     given = {_memory(g) for g in gradients.values()}  # arrays that somebody outside may hold
     on_the_way = None if found is None else {*order, *found}
 
-    previous = mode.enabled
-    mode.enabled = create_graph
+    previous, mode.enabled = mode.enabled, create_graph
+    outer, mode.afterwards = mode.afterwards, []  # a hook may run another backward inside this one
     try:
         while order:
             node = order.pop()
@@ -241,6 +241,9 @@ def _walk(
             _deliver(node, g, given, found, create_graph)
     finally:
         mode.enabled = previous
+        afterwards, mode.afterwards = mode.afterwards, outer
+    for call in afterwards:
+        call()
 
 
 def _deliver(
@@ -248,6 +251,10 @@ def _deliver(
 ) -> Gradient:
     """Show a complete gradient to those who watch the node; returns what goes on."""
     watch = node.watch
+    if watch is not None and watch.observers:
+        given.add(_memory(g))
+        for see in watch.observers:
+            see(g)
     if watch is not None and watch.hooks:
         g = _run_hooks(watch, g, node, given, create_graph)
     if found is not None:

@@ -101,13 +101,16 @@ class Watch:
     """Who sees the gradient that arrives at a node.
 
     Attributes:
+        observers: functions that only look at it, called first. They get the plain array (under
+            create_graph, a Tensor), and must not write into it.
         hooks: functions that may replace it, by their handle's key.
         tensor: weak reference to the tensor whose `.grad` is to be filled, or None.
     """
 
-    __slots__ = ("hooks", "tensor")
+    __slots__ = ("hooks", "observers", "tensor")
 
     def __init__(self, tensor: Tensor | None = None) -> None:
+        self.observers: list[Callable[[Any], None]] = []
         self.hooks: dict[int, Callable[[Tensor], Tensor | None]] = {}
         self.tensor = None if tensor is None else weakref.ref(tensor)
 
@@ -129,11 +132,17 @@ last_write = _LastWrite()
 
 
 class _Mode(threading.local):
-    """Whether this thread records, and what to go back to when its contexts end."""
+    """Whether this thread records, and what to go back to when its contexts end.
+
+    Attributes:
+        afterwards: called, each once, when the backward pass under way has ended and every `.grad`
+            is filled. A hook appends to it.
+    """
 
     def __init__(self) -> None:
         self.enabled = True
         self.before: list[bool] = []
+        self.afterwards: list[Callable[[], None]] = []
 
 
 mode = _Mode()
@@ -237,12 +246,16 @@ class RemovableHandle:
     """
 
     def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self._hooks = hooks
+        self._hooks, self._hook = hooks, hook
         self._key = next_serial_number()
-        hooks[self._key] = hook
+        self.put_back()
 
     def remove(self) -> None:
         self._hooks.pop(self._key, None)
+
+    def put_back(self) -> None:
+        """Register the hook again, after `remove()`."""
+        self._hooks[self._key] = self._hook
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -10,6 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from minigrad.ops.table import op
+from minigrad.tape import mode
 
 
 def leaf(*values):
@@ -503,3 +504,65 @@ def test_backward_frees_the_graph_as_it_goes():
     z = y.sum()
     z.backward()
     assert node.kept == ("freed",) and node.parents == ()
+
+
+# -- observers -------------------------------------------------------------------------------------
+
+
+def test_an_observer_sees_the_gradient_before_hooks_and_may_keep_it():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    y = x + 0.0  # its rule passes the gradient's array on to x as it is
+    seen = []
+    y._node.watched().observers.append(seen.append)
+    y.register_hook(lambda g: g * 10)
+    (y * 3).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [30.0, 30.0])
+    z = x + 0.0
+    z._node.watched().observers.append(seen.append)
+    x.grad = None
+    (z * 3).sum().backward()
+    x.grad.data *= 100
+    np.testing.assert_array_equal(seen, [[3.0, 3.0], [3.0, 3.0]])
+
+
+def test_what_waits_for_the_end_of_a_backward_is_called_once_when_grad_is_filled():
+    x = mg.tensor(2.0, requires_grad=True)
+    seen = []
+
+    def wait(g):
+        mode.afterwards.append(lambda: seen.append(x.grad.item()))
+
+    y = x * x
+    y.register_hook(wait)
+    y.backward()
+    (x * 3).backward()
+    assert seen == [4.0]
+
+
+def test_a_backward_that_fails_calls_nobody_who_waits():
+    def fail(g):
+        mode.afterwards.append(lambda: pytest.fail("called"))
+        raise KeyError("by the user")
+
+    x = mg.tensor(2.0, requires_grad=True)
+    y = x * x
+    y.register_hook(fail)
+    with pytest.raises(KeyError):
+        y.backward()
+    (x * 3).backward()
+
+
+def test_a_backward_within_a_hook_has_its_own_end():
+    order = []
+    x, inner = mg.tensor(2.0, requires_grad=True), mg.tensor(1.0, requires_grad=True)
+
+    def run_another(g):
+        mode.afterwards.append(lambda: order.append("outer"))
+        with mg.enable_grad():
+            (inner * 2).backward()
+        order.append("inner ended")
+
+    y = x * x
+    y.register_hook(run_another)
+    y.backward()
+    assert order == ["inner ended", "outer"]

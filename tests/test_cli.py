@@ -11,6 +11,7 @@ import pytest
 
 import minigrad
 from minigrad import cli
+from minigrad.cli import decay, writing
 
 QUICK = ["decay", "--depth", "6", "--width", "16", "--batch-size", "32", "--seeds", "2"]
 
@@ -56,6 +57,7 @@ def test_json_has_what_was_measured(capsys):
     assert first["config"] == {
         "depth": 6, "width": 16, "activation": "tanh", "init": "he", "norm": "layer",
         "batch_size": 32, "seeds": [0, 1], "dtype": "float64", "data": "digits",
+        "residual": "none",
     }  # fmt: skip
     assert second["config"] == first["config"] | {"init": "xavier"}
     assert [layer["index"] for layer in first["layers"]] == [1, 2, 3, 4, 5, 6]
@@ -104,6 +106,9 @@ def test_lists_give_every_combination_in_order(capsys):
         (["--activation", "tahn"], "unknown activation 'tahn'; use one of identity, relu, sigmoid"),
         (["--init", "he,glorot"], "unknown init 'glorot'; use one of default, xavier, he"),
         (["--norm", ""], "unknown norm ''; use one of none, batch, layer"),
+        (["--init", "normal"], "init 'normal' needs a number after a colon, such as 'normal:0.01'"),
+        (["--residual", "both"], "unknown residual 'both'; use one of none, pre, post"),
+        (["--residual", "pre", "--depth", "7"], "depth: with residual connections it must be an "),
         (["--depth", "2"], "depth must be a whole number of at least 3, got '2'"),
         (["--width", "wide"], "width must be a whole number of at least 1, got 'wide'"),
         (["--batch-size", "0"], "batch size must be a whole number of at least 1, got '0'"),
@@ -120,7 +125,7 @@ def test_lists_give_every_combination_in_order(capsys):
     ],
 )
 def test_a_wrong_value_is_one_line_and_code_2(capsys, monkeypatch, arguments, message):
-    monkeypatch.setattr(cli, "measure_decay", lambda *a: pytest.fail("computed before checking"))
+    monkeypatch.setattr(decay, "measure_decay", lambda *a: pytest.fail("computed before checking"))
     assert message in refused(capsys, *arguments)
 
 
@@ -133,7 +138,7 @@ def test_a_disk_that_fails_is_reported_in_one_line(capsys, monkeypatch):
     def fail(*arguments):
         raise OSError(28, "No space left on device", "decay.png")
 
-    monkeypatch.setattr(cli, "_draw", fail)
+    monkeypatch.setattr(decay, "write_figure", fail)
     assert cli.main([*QUICK, "--init", "he"]) == 2
     assert capsys.readouterr().err == (
         "minigrad decay: [Errno 28] No space left on device: 'decay.png'\n"
@@ -154,8 +159,8 @@ def test_help_names_every_flag(capsys):
         cli.main(["decay", "--help"])
     assert end.value.code == 0
     shown = capsys.readouterr().out
-    for flag in ("depth", "width", "activation", "init", "norm", "batch-size", "seeds", "data",
-                 "dtype", "save", "json"):  # fmt: skip
+    for flag in ("depth", "width", "activation", "init", "norm", "residual", "batch-size",
+                 "seeds", "data", "dtype", "verdict", "save", "json", "force"):  # fmt: skip
         assert f"--{flag} " in shown
 
 
@@ -165,3 +170,137 @@ def test_python_dash_m_is_the_command():
         cwd=Path(minigrad.__file__).parent.parent, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert run.stdout == f"minigrad {minigrad.__version__}\n"
+
+
+# -- options of decay that need more than one line to check --------------------------------------
+
+
+ONE = ["--activation", "tanh", "--init", "xavier"]
+
+
+def test_residual_networks_are_measured_beside_plain_ones(capsys):
+    lists = ["--norm", "none,layer", "--residual", "none,pre", "--json", "d.json"]
+    assert cli.main([*QUICK, *ONE, *lists]) == 0
+    headings = [line for line in capsys.readouterr().out.splitlines() if " init, " in line]
+    assert [heading.partition(":")[0].partition("init, ")[2] for heading in headings] == [
+        "norm none, residual none", "norm none, residual pre",
+        "norm layer, residual none", "norm layer, residual pre",
+    ]  # fmt: skip
+    found = json.loads(Path("d.json").read_text("utf-8"))
+    assert found[1]["layers"][1]["name"] == "block1.branch.layer2.linear"
+    # Theory says something of each of them.
+    assert all(layer["dz_rms_theory"] > 0 for one in found for layer in one["layers"])
+
+
+def test_verdict_names_every_layer_and_a_cure(capsys):
+    deep = ["decay", "--depth", "20", "--width", "32", "--seeds", "1", "--batch-size", "32",
+            "--activation", "sigmoid", "--init", "default", "--verdict"]  # fmt: skip
+    assert cli.main(deep) == 0
+    out = capsys.readouterr().out
+    assert "verdict: vanishing" in out and "try:" in out
+    assert [f"layer{i}.linear" in out for i in range(1, 21)] == [True] * 20
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("flag", "name"), [("--save", "decay.png"), ("--json", "d.json")])
+def test_a_file_that_exists_is_replaced_only_with_force(capsys, monkeypatch, flag, name):
+    Path(name).write_text("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(decay, "measure_decay", lambda *a: pytest.fail("computed before checking"))
+        said = refused(capsys, flag, name)
+    assert said == (
+        f"minigrad decay: {name!r} exists; --force replaces it, {flag} names another file\n"
+    )
+    assert Path(name).read_text() == "mine"
+    assert cli.main([*QUICK, *ONE, flag, name, "--force"]) == 0
+    assert Path(name).read_bytes() != b"mine"
+
+
+def test_figure_and_numbers_go_to_two_files(capsys):
+    said = refused(capsys, "--save", "d.pdf", "--json", "./d.pdf")
+    assert said == "minigrad decay: --save and --json name the same file 'd.pdf'\n"
+
+
+@pytest.mark.parametrize(("name", "start"), [("d.pdf", b"%PDF"), ("d.PNG", b"\x89PNG")])
+def test_the_suffix_names_the_format(name, start):
+    assert cli.main([*QUICK, *ONE, "--save", name]) == 0
+    assert Path(name).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("accident", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_file_is_whole_or_as_it_was(accident):
+    Path("old.txt").write_text("old")
+
+    def write():
+        with writing.replacing(Path("old.txt")) as part:
+            part.write_text("half")
+            raise accident
+
+    with pytest.raises(type(accident)):
+        write()
+    assert Path("old.txt").read_text() == "old"
+    assert [path.name for path in Path().iterdir()] == ["old.txt"]
+
+
+def test_a_link_goes_on_pointing_to_the_file():
+    Path("file.txt").write_text("old")
+    Path("link.txt").symlink_to("file.txt")
+    writing.write_text("new", Path("link.txt"))
+    assert Path("link.txt").is_symlink() and Path("file.txt").read_text() == "new"
+
+
+def test_what_is_no_regular_file_is_written_to():
+    assert cli.main([*QUICK, *ONE, "--json", "/dev/null"]) == 0
+    assert Path("/dev/null").exists() and not Path("/dev/null").is_file()
+
+
+# -- Ctrl-C --------------------------------------------------------------------------------------
+
+
+def interrupted_after(monkeypatch, module, name: str, calls: int) -> None:
+    """Let a function of a module work so often, and then be interrupted."""
+    original, done = getattr(module, name), []
+
+    def work(*arguments):
+        if len(done) == calls:
+            raise KeyboardInterrupt
+        done.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(module, name, work)
+
+
+def test_ctrl_c_keeps_what_was_finished(capsys, monkeypatch):
+    interrupted_after(monkeypatch, decay, "measure_decay", 2)
+    lists = ["--activation", "tanh", "--init", "default,xavier,he", "--json", "d.json"]
+    assert cli.main([*QUICK, *lists]) == 130
+    out, err = capsys.readouterr()
+    assert err == (
+        "minigrad decay: stopped by Ctrl-C: 2 of 3 configurations were finished; they are above "
+        "and in the files\n"
+    )
+    assert "default init" in out and "xavier init" in out and "he init" not in out
+    found = json.loads(Path("d.json").read_text("utf-8"))
+    assert [one["config"]["init"] for one in found] == ["default", "xavier"]
+    assert Path("decay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ctrl_c_before_anything_was_finished_writes_nothing(capsys, monkeypatch):
+    interrupted_after(monkeypatch, decay, "measure_decay", 0)
+    assert cli.main(QUICK) == 130
+    assert "0 of 9 configurations were finished; nothing was written" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+def test_ctrl_c_while_writing_leaves_no_half_a_file(capsys, monkeypatch):
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", interrupt)
+    assert cli.main([*QUICK, *ONE]) == 130
+    assert "no file was left half-written" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+def interrupt(figure, path, **options):
+    Path(path).write_bytes(b"half")
+    raise KeyboardInterrupt

@@ -11,8 +11,8 @@ import numpy as np
 from minigrad import nn
 from minigrad.data import Dataset, standardize
 from minigrad.diagnostics.inputs import load_inputs
-from minigrad.diagnostics.probe import LayerRecord, Probe
-from minigrad.diagnostics.theory import PREDICTED, LayerScale, gradient_profile
+from minigrad.diagnostics.prediction import predict
+from minigrad.diagnostics.probe import Probe
 from minigrad.errors import ArgumentError
 from minigrad.models import deep_mlp
 from minigrad.ops.creation import tensor
@@ -37,6 +37,7 @@ class DecayConfig:
         seeds: one network and one batch per seed.
         dtype: "float32" or "float64".
         data: "digits", "iris", "random" or the path of an .npz file.
+        residual: "none", "pre" or "post".
     """
 
     depth: int = 50
@@ -48,6 +49,7 @@ class DecayConfig:
     seeds: tuple[int, ...] = (0, 1, 2)
     dtype: str = "float32"
     data: str = "digits"
+    residual: str = "none"
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class LayerDecay:
         name: path in the network.
         z_rms, dz_rms, dw_rms: rms of the layer's output, of the gradient there, and of the
             gradient of its weights.
-        dz_rms_theory: what mean-field theory says dz_rms is, starting from the last layer;
-            None with normalization and with activations that it does not cover here.
+        dz_rms_theory: what mean-field theory says dz_rms is, starting from the last layer (see
+            `predict`); None where it says nothing, as of constant weights.
     """
 
     index: int
@@ -132,17 +134,17 @@ def measure_decay(config: DecayConfig, data: Dataset | None = None) -> DecayResu
     # An overflow in an exploding network is a finding, not an accident.
     with np.errstate(over="ignore", invalid="ignore"):
         runs = [_one_seed(config, seed, x, data.y) for seed in config.seeds]
-    names = list(runs[0][0])
     layers = tuple(
         LayerDecay(
             index + 1,
             name,
-            z_rms=Spread.of([_number(found[name].z_rms) for found, _ in runs]),
-            dz_rms=Spread.of([_number(found[name].dz_rms) for found, _ in runs]),
-            dw_rms=Spread.of([_number(found[name].dw_rms) for found, _ in runs]),
+            **{
+                series: Spread.of([float(probe.series(series)[0, index]) for probe, _ in runs])
+                for series in ("z_rms", "dz_rms", "dw_rms")
+            },
             dz_rms_theory=_mean_or_none([theory[index] for _, theory in runs if theory]),
         )
-        for index, name in enumerate(names)
+        for index, name in enumerate(runs[0][0].layers)
     )
     dz_rms = [layer.dz_rms.mean for layer in layers]
     return DecayResult(
@@ -154,10 +156,16 @@ def measure_decay(config: DecayConfig, data: Dataset | None = None) -> DecayResu
     )
 
 
-def _one_seed(
+def network_and_batch(
     config: DecayConfig, seed: int, x: np.ndarray, y: np.ndarray
-) -> tuple[dict[str, LayerRecord], list[float] | None]:
-    """Per layer what the probe saw, and what theory predicts."""
+) -> tuple[nn.Module, np.ndarray, np.ndarray]:
+    """The network and the batch (x, y) that `measure_decay` looks at for one seed.
+
+    Arguments:
+        config: what to measure.
+        seed: one of its seeds.
+        x, y: all examples, (n, features), and their classes, (n,).
+    """
     generator = Generator(seed)
     chosen = generator.fork("batch").permutation(len(x))[: config.batch_size]
     model = deep_mlp(
@@ -170,16 +178,28 @@ def _one_seed(
         out_features=int(y.max()) + 1,
         generator=generator,
         dtype=np.dtype(config.dtype),
+        residual=config.residual,
     )
-    with Probe(model) as probe:
-        nn.functional.cross_entropy(model(tensor(x[chosen])), tensor(y[chosen])).backward()
-    found = probe.records[0].layers
-    if config.norm != "none" or config.activation not in PREDICTED:
-        return found, None
-    scales = [LayerScale.of(m) for m in model.modules() if isinstance(m, nn.Linear)]
-    input_mean_square = float(np.mean(np.square(x[chosen], dtype=np.float64)))
-    last = _number(found[probe.layers[-1]].dz_rms)
-    return found, gradient_profile(scales, config.activation, input_mean_square, last)
+    return model, x[chosen], y[chosen]
+
+
+def _one_seed(
+    config: DecayConfig, seed: int, x: np.ndarray, y: np.ndarray
+) -> tuple[Probe, list[float] | None]:
+    """What the probe saw, and per layer what theory predicts."""
+    model, x, y = network_and_batch(config, seed, x, y)
+    with Probe(model, include=nn.Linear, full=0) as probe:
+        nn.functional.cross_entropy(model(tensor(x)), tensor(y)).backward()
+    return probe, _theory(model, x, probe)
+
+
+def _theory(model: nn.Module, x: np.ndarray, probe: Probe) -> list[float] | None:
+    """The predicted rms of dL/dz, from the measured one of the last layer on; None for none."""
+    try:
+        predicted = predict(model, x).over(probe).dz_rms_predicted
+    except ArgumentError:  # theory does not cover this network, or it overflowed
+        return None
+    return [float(rms) for rms in predicted]
 
 
 def factor_per_layer(dz_rms: Sequence[float], dtype: str) -> float:
@@ -228,10 +248,6 @@ def underflow_layer(dz_rms: Sequence[float], dtype: str) -> int | None:
     return max(below, default=None)
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _mean_or_none(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
@@ -247,6 +263,11 @@ def check_config(config: DecayConfig, examples: int) -> None:
         raise ArgumentError(
             f"depth: must be a whole number of at least 3, got {config.depth!r}; decay is "
             "measured from one hidden layer to the next"
+        )
+    if config.residual != "none" and (config.depth < 4 or config.depth % 2):
+        raise ArgumentError(
+            f"depth: with residual connections it must be an even number of at least 4, got "
+            f"{config.depth}; between the first and the last layer stand blocks of two"
         )
     if not isinstance(config.batch_size, int) or not 1 <= config.batch_size <= examples:
         raise ArgumentError(

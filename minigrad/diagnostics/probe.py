@@ -1,74 +1,68 @@
-"""Probe: per layer and step, how large the signal, its gradient and the update are."""
+"""Probe: a recording that fills itself in a training loop."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minigrad import nn
+from minigrad.diagnostics.gauge import fetched
+from minigrad.diagnostics.layers import (
+    PASSES_ON,
+    Pattern,
+    first_tensor,
+    named_layers,
+    weights_of,
+)
+from minigrad.diagnostics.recording import MEASURED, Recording
+from minigrad.diagnostics.recurrence import RECURRENT, RecurrenceHook
+from minigrad.diagnostics.signals import SEEN, Signals
+from minigrad.diagnostics.statistics import BINS
+from minigrad.diagnostics.weights import Weights
 from minigrad.errors import ArgumentError, GraphError
-from minigrad.tape import RemovableHandle
+from minigrad.tape import RemovableHandle, mode
 from minigrad.tensor import Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class LayerRecord:
-    """The four numbers of one layer in one step; None where nothing arrived.
+class Probe(Recording):
+    """Record, in any training loop, what goes through every layer and comes back.
 
-    Attributes:
-        z_rms: root mean square of z, the layer's output.
-        dz_rms: rms of dL/dz. L is the loss as it was given: with a mean over the batch, dL/dz
-            holds the factor 1/batch size.
-        dw_rms: rms of dL/dW as it stands in `weight.grad` after the step's last backward, before
-            any clipping.
-        update_ratio: rms(W after - W before) / rms(W before) around `optimizer.step()`, so
-            learning rate, momentum and weight decay are all in it.
-    """
-
-    z_rms: float | None = None
-    dz_rms: float | None = None
-    dw_rms: float | None = None
-    update_ratio: float | None = None
-
-
-SERIES = tuple(field.name for field in fields(LayerRecord))
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One recorded step: its number, counted from 0, and a `LayerRecord` per layer name."""
-
-    step: int
-    layers: dict[str, LayerRecord]
-
-
-class Probe:
-    """Record the four series of every `nn.Linear` of a model, in any training loop.
+    A Probe is a `Recording`, which says what the series are. Looked at are all modules with
+    weights of their own (Linear and normalization layers, embeddings, recurrent cells, ...), and
+    residual blocks, whose z is the sum at their end. The activation of a layer is the
+    `nn.Activation` that takes its output, also after a normalization or dropout.
 
     A step ends with `optimizer.step()`. Without an optimizer it ends when, after a backward, the
-    next forward begins. The end of the `with` block ends a step that has begun.
+    layer that came first is called again. The end of the `with` block ends a step that has begun.
 
-    A layer that is called several times in a step (a shared layer, accumulated batches) gets the
-    rms over all its calls together; its dL/dW is the sum, as in `weight.grad`. Only numbers are
-    kept, no arrays; the hooks are taken off at the end of the block, also after an exception.
-    Forwards under `no_grad` are not seen.
+    A layer that is called several times in a step (a shared layer, a recurrent cell, accumulated
+    batches) is measured over all its calls together; its dL/dW is the sum, as in `weight.grad`.
+    Of recurrent layers (`nn.RNN`, `nn.LSTM`, `nn.GRU`) z is the h of every time, layer and
+    direction, and dz the whole gradient there. All weights of a layer count as one W, biases left
+    out; of a parametrized layer, W is what it learns.
+
+    Between two records nothing is done but to count steps. Only numbers are kept, and of each
+    layer the gradient of the last record, for `dw_cosine`. The hooks are taken off at the end of
+    the block, also after an exception; entered again, the probe goes on. Forwards under `no_grad`
+    are not seen.
 
     Arguments:
-        model: an `nn.Module` with at least one `nn.Linear`.
-        optimizer: the one that steps the model; without it `update_ratio` stays None.
+        model: an `nn.Module` that holds layers with weights.
+        optimizer: the one that steps the model; without it there is no `update_ratio`.
         every: record steps 0, every, 2 * every, ...
-
-    Attributes:
-        layers: the names of the layers, in the order of `model.named_modules()`.
-        records: a `Record` per recorded step.
+        include, exclude: which layers: patterns of their paths, such as "encoder.*", or classes,
+            such as `nn.Linear`; one or several. See `layers.named_layers`.
+        full: every so manyth record is a full one, with mean, std, max, the share of zeros and a
+            histogram of every signal; they cost more than all the rest. 0: none is.
+        window: for how many records in a row a unit must have been silent to count as dead.
 
     Raises:
-        ArgumentError: a model without `nn.Linear`, or `every` below 1.
+        ArgumentError: a model without such layers, a pattern that matches none of them, or a
+            number that is not a whole number of at least 1.
         GraphError: entered while it is already in use.
 
     >>> import minigrad as mg
@@ -76,195 +70,227 @@ class Probe:
     >>> model = mg.nn.Sequential(mg.nn.Linear(2, 3), mg.nn.Tanh(), mg.nn.Linear(3, 1))
     >>> with Probe(model) as probe:
     ...     model(mg.ones(5, 2)).sum().backward()
-    >>> probe.layers
-    ['0', '2']
-    >>> probe.records[0].layers["2"].dz_rms
-    1.0
+    >>> probe.layers, probe.activations
+    (['0', '2'], {'0': 'Tanh', '2': ''})
+    >>> probe.series("dz_rms").shape  # (records, layers)
+    (1, 2)
     """
 
-    def __init__(self, model: nn.Module, optimizer: Any = None, every: int = 1) -> None:
-        if not isinstance(every, int) or every < 1:
-            raise ArgumentError(f"Probe: every must be a whole number of at least 1, got {every!r}")
-        self._linears = {
-            name or type(module).__name__: module
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Linear)
-        }
-        if not self._linears:
-            raise ArgumentError(
-                f"Probe: {type(model).__name__} has no nn.Linear to look at; "
-                "pass the module that holds the layers"
-            )
-        self.layers = list(self._linears)
-        self.records: list[Record] = []
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Any = None,
+        every: int = 1,
+        include: Pattern | Iterable[Pattern] = "*",
+        exclude: Pattern | Iterable[Pattern] = (),
+        *,
+        full: int = 10,
+        window: int = 10,
+    ) -> None:
+        for name, value, least in (
+            ("every", every, 1), ("full", full, 0), ("window", window, 1)
+        ):  # fmt: skip
+            if not isinstance(value, int | np.integer) or value < least:
+                raise ArgumentError(
+                    f"Probe: {name} must be a whole number of at least {least}, got {value!r}"
+                )
+        self._modules = named_layers(model, include, exclude)
+        kinds = {path: type(module).__name__ for path, module in self._modules.items()}
+        dtype = str(next((p.dtype for p in model.parameters()), ""))
+        meta = {"every": int(every), "kinds": kinds, "dtype": dtype}
+        super().__init__(list(self._modules), meta=meta)
         self.every = every
-        self._optimizer = optimizer
-        self._handles: list[RemovableHandle] = []
-        self._of_step: list[RemovableHandle] = []
+        self._model, self._optimizer = model, optimizer
+        self._full_every = full
+        self._signals = Signals(len(self.layers), window)
         self._step = 0
-        # What has arrived of the step under way. Of z and dL/dz, per call its rms and size.
-        self._z: dict[str, list[tuple[float, int]]] = {}
-        self._dz: dict[str, list[tuple[float, int]]] = {}
-        self._dw: dict[str, float] = {}
-        self._update: dict[str, float] = {}
-        self._weights: dict[str, Any] = {}
+        self._entered = False
+        self._block: list[RemovableHandle] = []  # hooks that stay as long as the block
+        self._hooks: list[
+            RemovableHandle | RecurrenceHook
+        ] = []  # those that come and go with the recorded steps
+        self._watching = False
+        self._first: int | None = None  # without an optimizer: the layer that begins a step
+        self._weights = Weights([], [], len(self.layers))
+        self._begun, self._told = False, True
+
+    # -- the with block ----------------------------------------------------------------------
 
     def __enter__(self) -> Probe:
-        if self._handles:
+        if self._entered:
             raise GraphError("Probe: already in use; leave its `with` block before entering again")
+        self._entered = True
+        self._look_up_weights()
+        self._make_hooks()
         if self._optimizer is not None:
-            self._handles += (
+            self._block += (
                 self._optimizer.register_step_pre_hook(self._before_update),
                 self._optimizer.register_step_post_hook(self._after_update),
             )
-        for name, linear in self._linears.items():
-            see_forward = partial(self._see_forward, name)
-            self._handles.append(linear.register_forward_hook(see_forward))
+        self._begin_step()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        if self._z:
-            self._end_step()
+        try:
+            if self._begun:
+                self._end_step()
+        finally:
+            for handle in (*self._hooks, *self._block):
+                handle.remove()
+            self._hooks, self._block = [], []
+            self._entered = self._watching = False
 
-    # -- what the hooks do -------------------------------------------------------------------
+    def note(self, *, loss: float) -> None:
+        """Tell the loss of the step under way, or of the one that has just ended.
+
+        Between two records it does nothing, so it may be called in every step.
+
+        Arguments:
+            loss: a number, or a Tensor of one element.
+        """
+        if self._recording and self._begun:
+            self._loss = float(loss)
+            self._told = True
+        elif not self._told and self.steps and self.steps[-1] == self._step - 1:
+            self._losses[-1] = float(loss)
+            self._told = True
+
+    def _look_up_weights(self) -> None:
+        pairs = [
+            (weight, layer)
+            for layer, module in enumerate(self._modules.values())
+            for weight in weights_of(module)
+        ]
+        weights = [weight for weight, _ in pairs]
+        if list(map(id, weights)) != list(map(id, self._weights.parameters)):
+            self._weights = Weights(weights, [layer for _, layer in pairs], len(self.layers))
+
+    # -- steps -------------------------------------------------------------------------------
 
     @property
     def _recording(self) -> bool:
         return self._step % self.every == 0
 
-    def _see_forward(self, name: str, module: nn.Module, args: Any, z: Tensor) -> None:
-        if not z.requires_grad:
-            return
-        if self._optimizer is None and self._dz:
-            self._end_step()
-        if self._optimizer is not None and not self._recording:
-            return
-        weight = self._linears[name].weight
-        if self._recording and name not in self._z and weight.requires_grad:
-            # For this step only: in the many that are not recorded it would only cost time.
-            see_weight = partial(self._see_weight_gradient, name)
-            self._of_step.append(weight.register_hook(see_weight))
-        # Without an optimizer, forwards and backwards are what counts the steps.
-        self._z.setdefault(name, []).append((rms(z.data) if self._recording else 0.0, z.size))
-        self._of_step.append(z.register_hook(partial(self._see_gradient, name)))
-
-    def _see_gradient(self, name: str, gradient: Tensor) -> None:
-        value = rms(gradient.data) if self._recording else 0.0
-        self._dz.setdefault(name, []).append((value, gradient.size))
-
-    def _see_weight_gradient(self, name: str, gradient: Tensor) -> None:
-        before = self._linears[name].weight.grad
-        total = gradient.data if before is None else before.data + gradient.data
-        self._dw[name] = rms(total)
-
-    def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+    def _begin_step(self) -> None:
+        self._begun = False  # was a forward seen?
+        self._went_back = False  # and a backward?
+        self._of_step: list[tuple[list[Any], Any]] = []  # observers, and the one of ours in them
         if self._recording:
-            for name, linear in self._linears.items():
-                self._weights[name] = linear.weight.data.copy()
+            self._loss, self._told = math.nan, False
+            full = self._full_every > 0 and len(self) % self._full_every == 0
+            self._signals.gauge.full = self._weights.gauge.full = full
+            self._signals.clear()
+            self._weights.clear()
+        if self._recording != self._watching:
+            self._watch(self._recording)
 
-    def _after_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        for name, before in self._weights.items():
-            step = self._linears[name].weight.data.astype(np.float64) - before
-            size = rms(before)
-            self._update[name] = rms(step) / size if size else math.nan
-        self._end_step()
+    def _watch(self, wanted: bool) -> None:
+        """Put all hooks in their places, or take them away."""
+        self._watching = wanted
+        for hook in self._hooks:
+            if wanted:
+                hook.put_back()
+            else:
+                hook.remove()
+        if not wanted and self._optimizer is None and self._first is not None:
+            self._layer_hooks[self._first].put_back()  # to go on counting
 
     def _end_step(self) -> None:
         if self._recording:
-            found = {
-                name: LayerRecord(
-                    together(self._z.get(name)),
-                    together(self._dz.get(name)),
-                    self._dw.get(name),
-                    self._update.get(name),
-                )
-                for name in self.layers
-            }
-            self.records.append(Record(self._step, found))
+            self._record()
+        for observers, see in self._of_step:
+            observers.remove(see)
         self._step += 1
-        for handle in self._of_step:
-            handle.remove()
-        self._of_step.clear()
-        for arrived in (self._z, self._dz, self._dw, self._update, self._weights):
-            arrived.clear()
+        self._begin_step()
 
-    # -- what one asks for afterwards --------------------------------------------------------
+    def _record(self) -> None:
+        row = np.full((len(self.layers), len(MEASURED)), math.nan)
+        of_signals, of_weights = self._signals.away(), self._weights.away()
+        here = fetched([*of_signals, *of_weights])
+        self._signals.record(row, here[: len(of_signals)])
+        self._weights.record(row, here[len(of_signals) :])
+        for layer, activation in self._signals.activations.items():
+            self.activations[self.layers[layer]] = type(activation).__name__
+        counts = None
+        if self._signals.gauge.full:
+            count = len(self.layers)
+            seen = self._signals.gauge.histograms(len(SEEN) * count).reshape(len(SEEN), count, BINS)
+            counts = np.concatenate([seen, self._weights.histograms()[None]])
+        self._append(self._step, row, self._loss, counts)
 
-    def series(self, name: str) -> NDArray[np.float64]:
-        """One of the four series over time.
+    # -- hooks -------------------------------------------------------------------------------
 
-        Arguments:
-            name: "z_rms", "dz_rms", "dw_rms" or "update_ratio".
+    def _make_hooks(self) -> None:
+        """Make all hooks that a recorded step needs, for `_watch` to put in their places."""
+        for path, module in self._model.named_modules():
+            if isinstance(module, PASSES_ON):
+                self._hooks.append(module.register_forward_hook(self._see_passing))
+            elif isinstance(module, nn.Activation):
+                see = partial(self._see_activation, path)
+                self._hooks.append(module.register_forward_hook(see))
+        self._layer_hooks: list[RemovableHandle | RecurrenceHook] = [
+            RecurrenceHook(module, partial(self._see_z, layer))
+            if isinstance(module, RECURRENT)
+            else module.register_forward_hook(partial(self._see_layer, layer))
+            for layer, module in enumerate(self._modules.values())
+        ]
+        self._hooks += self._layer_hooks
+        self._watch(False)
 
-        Returns:
-            float64 of shape (records, layers); NaN where nothing arrived.
+    def _see_layer(self, layer: int, module: nn.Module, args: Any, out: Any) -> None:
+        z = out if type(out) is Tensor else first_tensor(out)
+        if z is None:
+            self.skipped[self.layers[layer]] = f"returns no Tensor but {type(out).__name__}"
+        else:
+            self._see_z(layer, z)
 
-        Raises:
-            ArgumentError: another name.
-        """
-        if name not in SERIES:
-            raise ArgumentError(f"Probe.series: no series {name!r}; use one of {', '.join(SERIES)}")
-        rows = [[getattr(r.layers[layer], name) for layer in self.layers] for r in self.records]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.layers))
+    def _see_z(self, layer: int, z: Tensor) -> None:
+        node = z._node
+        if node is None:  # nothing goes back from here
+            return
+        if self._optimizer is None:
+            if self._first is None:
+                self._first = layer
+            if layer == self._first and self._went_back:
+                self._end_step()
+        self._begun = True
+        if self._watching:
+            self._signals.see_z(layer, z)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything recorded, as lists, dicts, numbers and None."""
-        return {"layers": list(self.layers), "records": [asdict(r) for r in self.records]}
+        take, afterwards = self._signals.see_gradient, self._after_backward
+        watching = self._watching
 
-    def table(self) -> str:
-        """The last record as text, one line per layer; `-` where nothing arrived.
+        def see(gradient: Any) -> None:
+            if watching:
+                take(layer, gradient)
+            if afterwards not in mode.afterwards:
+                mode.afterwards.append(afterwards)
 
-        Raises:
-            GraphError: nothing was recorded.
-        """
-        if not self.records:
-            raise GraphError(
-                "Probe.table: nothing was recorded; run forward and backward inside `with probe:`"
-            )
-        record = self.records[-1]
-        width = max(map(len, ["layer", *self.layers]))
-        titles = ("rms z", "rms dL/dz", "rms dL/dW", "update/W")
-        lines = [f"step {record.step}", f"{'layer':<{width}}" + "".join(f"{t:>11}" for t in titles)]
-        for name, layer in record.layers.items():
-            values = [getattr(layer, series) for series in SERIES]
-            cells = "".join(f"{'-':>11}" if v is None else f"{v:>11.2e}" for v in values)
-            lines.append(f"{name:<{width}}{cells}")
-        return "\n".join(lines)
+        observers = node.watched().observers
+        observers.append(see)
+        self._of_step.append((observers, see))
 
+    def _after_backward(self) -> None:
+        self._went_back = True
+        if self._watching:
+            self._signals.end_pass()
+            self._weights.note_gradients()
 
-def rms(array: Any) -> float:
-    """Root mean square, in float64 and free of underflow and overflow on the way.
+    def _see_passing(self, module: nn.Module, args: Any, out: Tensor) -> None:
+        if out.requires_grad:
+            self._signals.see_passing(args[0], out)
 
-    In float32 the square of 1e-30 is 0, and a gradient that is merely small would look dead.
+    def _see_activation(self, path: str, module: Any, args: Any, out: Tensor) -> None:
+        if out.requires_grad:
+            self._signals.see_activation(module, args[0], out)
+            if not self._signals.origins(args[0]):
+                self.skipped[path] = "is the activation of no layer that is looked at"
 
-    Arguments:
-        array: real numbers of any shape.
+    def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self._recording:
+            self._weights.note_values()
 
-    Returns:
-        A float; NaN for an empty array or one that holds NaN.
-
-    >>> rms(np.float32([1e-30, -1e-30]))
-    1.0000000031710769e-30
-    """
-    flat = array.astype(np.float64).ravel()
-    if flat.size == 0:
-        return math.nan
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        mean_square = float(flat @ flat) / flat.size
-    if array.dtype == np.float64 and not 1e-280 < mean_square < 1e280:
-        largest = float(abs(flat).max())
-        if 0.0 < largest < math.inf:
-            return largest * rms(flat / largest)
-    return math.sqrt(mean_square)
-
-
-def together(parts: list[tuple[float, int]] | None) -> float | None:
-    """The rms over several arrays, from the rms and the size of each; None for none."""
-    if not parts:
-        return None
-    total = sum(size for _, size in parts)
-    # hypot scales by the largest, so nothing is squared into 0 or infinity.
-    return math.hypot(*(value * math.sqrt(size / total) for value, size in parts))
+    def _after_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self._recording:
+            self._weights.note_update()
+        self._end_step()

@@ -43,6 +43,7 @@ _IN_WORDS = {
     "seeds": "seeds {}",
     "dtype": "{}",
     "data": "{}",
+    "residual": "residual {}",
 }
 
 

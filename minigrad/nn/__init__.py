@@ -6,6 +6,7 @@ from minigrad.nn import utils as utils
 from minigrad.nn.activations import (
     GELU,
     GLU,
+    Activation,
     LogSigmoid,
     LogSoftmax,
     Mish,
@@ -61,6 +62,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "Activation",
     "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",

@@ -14,8 +14,24 @@ from minigrad.tensor import Tensor
 # refused there, not when the first batch arrives.
 
 
-class Inplace(Module):
-    """A layer that takes PyTorch's `inplace`; see the top of this file."""
+class Activation(Module):
+    """An elementwise nonlinearity a = phi(z): the base of all layers here that are one.
+
+    Diagnostics tell an activation from other layers by this base. One of your own that derives
+    from it is measured like those here, saturation included.
+
+    >>> import minigrad as mg
+    >>> from minigrad import nn
+    >>> class Square(nn.Activation):
+    ...     def forward(self, input):
+    ...         return input * input
+    >>> Square()(mg.tensor([-2.0, 3.0]))
+    tensor([4., 9.])
+    """
+
+
+class Inplace(Activation):
+    """An activation that takes PyTorch's `inplace`; see the top of this file."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -28,7 +44,7 @@ class Inplace(Module):
         return f"{options}, inplace=True" if self.inplace else options
 
 
-class Sigmoid(Module):
+class Sigmoid(Activation):
     """1 / (1 + exp(-x)), elementwise. Its slope is at most 1/4.
 
     >>> import minigrad as mg
@@ -41,7 +57,7 @@ class Sigmoid(Module):
         return F.sigmoid(input)
 
 
-class LogSigmoid(Module):
+class LogSigmoid(Activation):
     """log(1 / (1 + exp(-x))), elementwise.
 
     >>> import minigrad as mg
@@ -54,7 +70,7 @@ class LogSigmoid(Module):
         return F.logsigmoid(input)
 
 
-class Tanh(Module):
+class Tanh(Activation):
     """tanh(x), elementwise. Its slope is at most 1, at 0.
 
     >>> import minigrad as mg
@@ -67,7 +83,7 @@ class Tanh(Module):
         return F.tanh(input)
 
 
-class Tanhshrink(Module):
+class Tanhshrink(Activation):
     """x - tanh(x), elementwise.
 
     >>> import minigrad as mg
@@ -80,7 +96,7 @@ class Tanhshrink(Module):
         return F.tanhshrink(input)
 
 
-class Softsign(Module):
+class Softsign(Activation):
     """x / (1 + |x|), elementwise.
 
     >>> import minigrad as mg
@@ -93,7 +109,7 @@ class Softsign(Module):
         return F.softsign(input)
 
 
-class Softplus(Module):
+class Softplus(Activation):
     """log(1 + exp(beta x)) / beta, elementwise; see `functional.softplus`.
 
     Arguments:
@@ -147,7 +163,7 @@ class Mish(Inplace):
         return F.mish(input)
 
 
-class GELU(Module):
+class GELU(Activation):
     """x Phi(x), Phi being the normal distribution's; see `functional.gelu`.
 
     Arguments:

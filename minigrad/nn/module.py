@@ -240,3 +240,8 @@ class Module(Registry):
             return f"{type(self).__name__}({inside})"
         lines = [inside, *children] if inside else children
         return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
+
+    def _repr_html_(self) -> str:
+        from minigrad.nn.showing import html_table  # for notebooks alone
+
+        return html_table(self)

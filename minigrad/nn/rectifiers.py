@@ -10,9 +10,8 @@ from typing import Any
 from minigrad import ops
 from minigrad.backend import Device
 from minigrad.nn import functional as F
-from minigrad.nn.activations import Inplace
+from minigrad.nn.activations import Activation, Inplace
 from minigrad.nn.arguments import check_count, placement
-from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter
 from minigrad.tensor import Tensor
 
@@ -103,7 +102,7 @@ class LeakyReLU(Inplace):
         return self._repr_with(f"negative_slope={self.negative_slope}")
 
 
-class PReLU(Module):
+class PReLU(Activation):
     """A leaky ReLU that learns its slopes; see `functional.prelu`.
 
     Arguments:

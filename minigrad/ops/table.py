@@ -24,6 +24,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -43,6 +44,7 @@ from minigrad.tensor import Tensor, wrap
 Rule = Callable[..., Any]
 Operation = Callable[..., Tensor]  # what `op` returns
 
+operations: WeakSet[Any] = WeakSet()  # all that `op` and `op_with_parts` have returned
 
 _Names = tuple[str, ...]
 _HAS_STARRED = 0x04  # inspect.CO_VARARGS
@@ -215,6 +217,7 @@ def op(
 
     apply = caller(spec, is_view, explained, as_tensors)
     apply.__doc__ = _doc(spec)
+    operations.add(apply)
     return apply
 
 
@@ -262,7 +265,7 @@ def op_with_parts(
         device = inputs[0].device
         arrays = [x._data for x in inputs]
         try:
-            data = [device.xp.asarray(d) for d in forward(device.xp, *arrays, **params)]
+            data = [device.xp.asarray(d) for d in spec.forward(device.xp, *arrays, **params)]
         except MinigradError:
             raise
         except Exception as error:
@@ -283,6 +286,7 @@ def op_with_parts(
         return outs
 
     apply.spec = spec  # type: ignore[attr-defined]
+    operations.add(apply)
     return apply
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -221,12 +222,12 @@ def test_ctrl_c_is_left_to_jupyterlab(tmp_path, monkeypatch, code):
 @pytest.mark.parametrize("flags", [[], ["--no-open"]])
 def test_the_command_copies_and_opens(tmp_path, monkeypatch, capsys, shipped, flags):
     opened = []
-    monkeypatch.setattr(cli, "open_jupyterlab", opened.append)
+    monkeypatch.setattr("minigrad.cli.lessons.open_jupyterlab", opened.append)
     monkeypatch.setattr(copies, "lessons_folder", lambda: shipped)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["lessons", *flags]) == 0
     assert sources(tmp_path / "minigrad-lessons" / "03_x" / "lesson.ipynb") == ["a = 1", "b = 2"]
-    assert opened == ([] if flags else [cli.Path("minigrad-lessons")])
+    assert opened == ([] if flags else [Path("minigrad-lessons")])
     assert capsys.readouterr().out.splitlines() == [
         "new       03_x/lesson.ipynb", f"lessons: {tmp_path / 'minigrad-lessons'}",
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,12 +10,21 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import Probe
-from minigrad.diagnostics.probe import LayerRecord, rms, together
+from minigrad.diagnostics.recording import SERIES
+from minigrad.diagnostics.statistics import Statistics, histogram, signal_to_noise
 from minigrad.errors import ArgumentError, GraphError
 
 
 def plain_rms(array) -> float:
     return float(np.sqrt(np.mean(np.square(np.asarray(array, dtype=np.float64)))))
+
+
+FOUR = ("z_rms", "dz_rms", "dw_rms", "update_ratio")
+
+
+def numbers(probe, layer: str, record: int = 0, names=FOUR[:3]) -> list[float]:
+    """What was recorded of one layer."""
+    return [probe.series(name)[record, probe.layers.index(layer)] for name in names]
 
 
 @pytest.fixture
@@ -53,11 +62,10 @@ def test_three_series_equal_the_formulas(model, x):
     expected = by_hand(model, x)
     with Probe(model) as probe:
         loss_of(model, x).backward()
-    assert probe.layers == ["0", "2"] and len(probe.records) == 1
+    assert probe.layers == ["0", "2"] and probe.steps == [0]
     for name, values in expected.items():
-        found = probe.records[0].layers[name]
-        np.testing.assert_allclose([found.z_rms, found.dz_rms, found.dw_rms], values, rtol=1e-12)
-        assert found.update_ratio is None
+        np.testing.assert_allclose(numbers(probe, name), values, rtol=1e-12)
+    assert np.isnan(probe.series("update_ratio")).all()
 
 
 @pytest.mark.parametrize("make", [
@@ -78,7 +86,7 @@ def test_the_update_ratio_is_that_of_the_weights_before_and_after(model, x, make
                 [plain_rms(a - b) / plain_rms(b) for a, b in zip(after, before, strict=True)]
             )
     np.testing.assert_allclose(probe.series("update_ratio"), expected, rtol=1e-9)
-    assert [record.step for record in probe.records] == [0, 1, 2]
+    assert probe.steps == [0, 1, 2]
 
 
 def test_plain_sgd_moves_by_lr_times_gradient(model, x):
@@ -87,8 +95,8 @@ def test_plain_sgd_moves_by_lr_times_gradient(model, x):
     with Probe(model, optimizer) as probe:
         loss_of(model, x).backward()
         optimizer.step()
-    found = probe.records[0].layers["0"]
-    assert found.update_ratio == pytest.approx(0.5 * found.dw_rms / size, rel=1e-9)
+    dw_rms, update_ratio = numbers(probe, "0", names=("dw_rms", "update_ratio"))
+    assert update_ratio == pytest.approx(0.5 * dw_rms / size, rel=1e-9)
 
 
 @pytest.mark.parametrize("with_optimizer", [False, True])
@@ -99,11 +107,10 @@ def test_every_picks_the_steps(model, x, with_optimizer):
             optimizer.zero_grad()
             loss_of(model, x).backward()
             optimizer.step()
-    assert [record.step for record in probe.records] == [0, 3, 6]
+    assert probe.steps == [0, 3, 6]
     expected = by_hand(model, x)["0"][:2]
-    for record in probe.records:
-        found = record.layers["0"]
-        np.testing.assert_allclose([found.z_rms, found.dz_rms], expected, rtol=1e-12)
+    for record in range(3):
+        np.testing.assert_allclose(numbers(probe, "0", record)[:2], expected, rtol=1e-12)
 
 
 def test_accumulated_batches_make_one_step_with_the_sum_of_the_gradients(model, x):
@@ -113,10 +120,7 @@ def test_accumulated_batches_make_one_step_with_the_sum_of_the_gradients(model, 
         loss_of(model, x).backward()
         loss_of(model, x).backward()
         optimizer.step()
-    found = probe.records[0].layers["0"]
-    np.testing.assert_allclose(
-        [found.z_rms, found.dz_rms, found.dw_rms], [one[0], one[1], 2 * one[2]], rtol=1e-12
-    )
+    np.testing.assert_allclose(numbers(probe, "0"), [one[0], one[1], 2 * one[2]], rtol=1e-12)
 
 
 def test_a_shared_layer_is_measured_over_all_its_calls(x):
@@ -129,11 +133,9 @@ def test_a_shared_layer_is_measured_over_all_its_calls(x):
     dz1 = dz2 @ w
     with Probe(model) as probe:
         model(x).sum().backward()
-    found = probe.records[0].layers["0"]
     assert probe.layers == ["0"]
-    assert found.z_rms == pytest.approx(plain_rms([z1, z2]), rel=1e-12)
-    assert found.dz_rms == pytest.approx(plain_rms([dz1, dz2]), rel=1e-12)
-    assert found.dw_rms == pytest.approx(plain_rms(dz1.T @ x.data + dz2.T @ z1), rel=1e-12)
+    expected = [[z1, z2], [dz1, dz2], dz1.T @ x.data + dz2.T @ z1]
+    np.testing.assert_allclose(numbers(probe, "0"), list(map(plain_rms, expected)), rtol=1e-12)
 
 
 def test_layers_that_nothing_reaches_are_reported(x):
@@ -151,9 +153,8 @@ def test_layers_that_nothing_reaches_are_reported(x):
     model = Forgetful()
     with Probe(model) as probe:
         model(x).sum().backward()
-    layers = probe.records[0].layers
-    assert layers["unused"] == LayerRecord(None, None, None, None)
-    assert layers["blind"].z_rms is not None and layers["blind"].dz_rms is None
+    assert np.isnan(numbers(probe, "unused", names=SERIES)).all()
+    assert np.isfinite(numbers(probe, "blind")[0])
     assert np.isnan(probe.series("dz_rms")[0]).tolist() == [False, True, True]
     lines = probe.table().splitlines()
     assert lines[-1].split() == ["unused", "-", "-", "-", "-"]
@@ -164,14 +165,13 @@ def test_a_frozen_layer_has_no_gradient_of_its_weights(model, x):
     x.requires_grad_()
     with Probe(model) as probe:
         loss_of(model, x).backward()
-    found = probe.records[0].layers["0"]
-    assert found.dw_rms is None and found.dz_rms is not None
+    assert np.isnan(numbers(probe, "0")).tolist() == [False, False, True]
 
 
 def test_forwards_under_no_grad_are_not_seen(model, x):
     with Probe(model) as probe, mg.no_grad():
         model(x)
-    assert probe.records == []
+    assert len(probe) == 0
     with pytest.raises(GraphError, match="nothing was recorded; run forward and backward"):
         probe.table()
     assert probe.series("z_rms").shape == (0, 2)
@@ -194,7 +194,7 @@ def test_hooks_are_removed_at_the_end_also_after_an_exception(model, x, fails):
     optimizer.step()
     loss_of(model, x).backward()
     assert probe.to_dict() == recorded
-    assert len(probe.records) == 1 and probe.records[0].layers["0"].dz_rms is None
+    assert probe.steps == [0] and np.isnan(numbers(probe, "0")[1])
 
 
 def test_it_changes_no_gradient(model, x):
@@ -212,7 +212,7 @@ def test_it_can_be_used_again_but_not_twice_at_once(model, x):
     for _ in range(2):
         with probe:
             loss_of(model, x).backward()
-    assert [record.step for record in probe.records] == [0, 1]
+    assert probe.steps == [0, 1]
     with probe, pytest.raises(GraphError, match="already in use"):
         probe.__enter__()
 
@@ -224,50 +224,517 @@ def test_a_backward_after_the_block_leaves_no_trace_in_the_next(model, x):
     late.backward()
     with probe:
         loss_of(model, x).backward()
-    assert [record.layers["0"].dz_rms for record in probe.records] == [
-        None, pytest.approx(by_hand(model, x)["0"][1], rel=1e-12),
-    ]  # fmt: skip
+    expected = [np.nan, by_hand(model, x)["0"][1]]
+    np.testing.assert_allclose(probe.series("dz_rms")[:, 0], expected, rtol=1e-12)
+
+
+def test_a_backward_through_an_older_step_is_not_taken_for_one_of_this(model, x):
+    probe = Probe(model)
+    with probe:
+        late = loss_of(model, x)
+    with probe:
+        loss = loss_of(model, x)
+        (late * 1000.0).backward()
+        loss.backward()
+    assert probe.series("dz_rms")[1, 0] == pytest.approx(by_hand(model, x)["0"][1], rel=1e-12)
 
 
 def test_a_bare_linear_is_named_by_its_class(x):
     layer = nn.Linear(4, 2, dtype=mg.float64)
     with Probe(layer) as probe:
         layer(x).sum().backward()
-    assert probe.layers == ["Linear"] and probe.records[0].layers["Linear"].dz_rms == 1.0
+    assert probe.layers == ["Linear"] and numbers(probe, "Linear")[1] == 1.0
 
 
 def test_wrong_use_is_explained(model):
-    with pytest.raises(ArgumentError, match=r"Probe: Tanh has no nn\.Linear to look at"):
+    with pytest.raises(ArgumentError, match="Probe: Tanh has no layer with weights to look at"):
         Probe(nn.Tanh())
     with pytest.raises(ArgumentError, match="every must be a whole number of at least 1, got 0"):
         Probe(model, every=0)
-    with pytest.raises(ArgumentError, match="no series 'dz'; use one of z_rms, dz_rms, dw_rms"):
+    with pytest.raises(ArgumentError, match="series: no series 'dz'; use one of z_rms, z_mean"):
         Probe(model).series("dz")
 
 
-def test_to_dict_holds_what_the_records_hold(model, x):
+# -- every statistic, against NumPy on the arrays themselves ---------------------------------------
+
+
+def assert_signal(probe, layer: str, signal: str, array, record: int = 0) -> None:
+    """All statistics of a signal, as `reference` computes them."""
+    names = [f"{signal}_{s}" for s in Statistics._fields]
+    found = Statistics(*numbers(probe, layer, record, names))
+    x = np.concatenate([np.ravel(part) for part in array]).astype(np.float64)
+    expected = Statistics(
+        plain_rms(x), x.mean(), x.std(), abs(x).max(), np.sqrt(np.sum(x * x)), np.mean(x == 0), 0, 0
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * expected.rms)
+
+
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU])
+def test_every_statistic_of_every_signal_equals_numpy_in_float64(rng, dtype, activation):
+    first = nn.Linear(4, 6, dtype=dtype, generator=mg.Generator(0))
+    act, last = activation(), nn.Linear(6, 3, dtype=dtype, generator=mg.Generator(1))
+    x = mg.tensor(rng.normal(size=(5, 4)), dtype=dtype)
+    with Probe(nn.Sequential(first, act, last)) as probe:
+        z1 = first(x)
+        a = act(z1)
+        z2 = last(a)
+        for t in (z1, a, z2):
+            t.retain_grad()
+        (z2 * z2).mean().backward()
+    assert_signal(probe, "0", "z", [z1.data])
+    assert_signal(probe, "0", "a", [a.data])
+    assert_signal(probe, "0", "dz", [z1.grad.data])
+    assert_signal(probe, "0", "dw", [first.weight.grad.data])
+    assert_signal(probe, "2", "z", [z2.data])
+    assert_signal(probe, "2", "dz", [z2.grad.data])
+    assert np.isnan(numbers(probe, "2", names=["a_rms", "saturated", "dead"])).all()
+    for signal, array in (("z", z1.data), ("a", a.data), ("dz", z1.grad.data)):
+        np.testing.assert_array_equal(probe.histogram(signal)[0, 0], histogram(array))
+    np.testing.assert_array_equal(probe.histogram("dw")[0, 0], histogram(first.weight.grad.data))
+
+
+def test_of_light_records_only_the_dear_statistics_are_left_out(model, x):
+    with Probe(model, full=3) as probe:
+        for _ in range(7):
+            loss_of(model, x).backward()
+    assert probe.histogram_steps == [0, 3, 6]
+    dear = np.isnan(probe.series("z_std")[:, 0]).tolist()
+    assert dear == [False, True, True, False, True, True, False]
+    for name in ("z_rms", "a_norm", "dz_rms", "dw_rms", "z_nans", "saturated", "dead"):
+        assert np.isfinite(probe.series(name)[:, 0]).all(), name
+    with Probe(model, full=0) as probe:
+        loss_of(model, x).backward()
+    assert probe.histogram_steps == [] and np.isnan(probe.series("z_max")).all()
+
+
+def test_nan_in_a_network_is_told_layer_by_layer(model, x):
+    model[2].weight.data[0, 0] = np.nan
     with Probe(model) as probe:
         loss_of(model, x).backward()
-    found = probe.to_dict()
-    assert found["layers"] == ["0", "2"]
-    assert found["records"][0]["step"] == 0
-    assert found["records"][0]["layers"]["2"]["dz_rms"] == probe.records[0].layers["2"].dz_rms
+    assert numbers(probe, "0", names=["z_nans", "dz_nans"]) == [0, 1]
+    assert numbers(probe, "2", names=["z_nans", "z_infs"]) == [pytest.approx(1 / 3), 0]
+    assert np.isnan(numbers(probe, "0")[1]) and "nan" in probe.table()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
-def test_rms_survives_squares_that_do_not(dtype, size):
-    array = np.array([3.0, -4.0], dtype=dtype) * dtype(size)
-    assert rms(array) == pytest.approx(math.sqrt(12.5) * size, rel=1e-6)
+# -- weights -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [1e-300, 1e300])
-def test_rms_and_together_reach_to_the_ends_of_float64(size):
-    assert rms(np.array([size, -size])) == pytest.approx(size, rel=1e-12)
-    assert together([(size, 10), (3 * size, 10)]) == pytest.approx(size * math.sqrt(5), rel=1e-12)
+def test_the_update_ratio_has_schedule_momentum_decay_and_clipping_in_it(model, x):
+    """One weight followed by hand, through everything that stands between gradient and step."""
+    settings = dict(lr=0.5, momentum=0.9, weight_decay=0.1)
+    optimizer = mg.optim.SGD(model.parameters(), **settings)
+    scheduler = mg.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    weight, velocity = model[0].weight, 0.0
+    ratios, before_clipping, after_clipping = [], [], []
+    with Probe(model, optimizer) as probe:
+        for step in range(4):
+            optimizer.zero_grad()
+            loss_of(model, x).backward()
+            before_clipping.append(plain_rms(weight.grad.data))
+            nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+            gradient, w = weight.grad.data.copy(), weight.data.copy()
+            after_clipping.append(plain_rms(gradient))
+            velocity = settings["momentum"] * velocity + gradient + settings["weight_decay"] * w
+            optimizer.step()
+            scheduler.step()
+            ratios.append(plain_rms(settings["lr"] * 0.5**step * velocity) / plain_rms(w))
+    np.testing.assert_allclose(probe.series("update_ratio")[:, 0], ratios, rtol=1e-9)
+    np.testing.assert_allclose(probe.series("dw_rms")[:, 0], before_clipping, rtol=1e-12)
+    np.testing.assert_allclose(probe.series("dw_clipped_rms")[:, 0], after_clipping, rtol=1e-12)
+    assert after_clipping[0] < before_clipping[0] / 2
 
 
-def test_rms_passes_nan_and_infinity_on():
-    assert math.isnan(rms(np.array([1.0, np.nan]))) and math.isnan(rms(np.zeros((0, 3))))
-    assert rms(np.array([1.0, -np.inf])) == math.inf
-    assert rms(np.zeros(3)) == 0.0
+def test_clipping_by_hand_and_in_a_hook_is_seen(model, x):
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    with Probe(model, optimizer) as probe:
+        loss_of(model, x).backward()
+        for p in model.parameters():
+            p.grad.data[...] *= 0.25
+        optimizer.step()
+        optimizer.zero_grad()
+        optimizer.register_step_pre_hook(
+            lambda *_: nn.utils.clip_grad_value_(model.parameters(), 1e-6)
+        )
+        loss_of(model, x).backward()
+        optimizer.step()
+    whole, clipped = probe.series("dw_rms")[:, 0], probe.series("dw_clipped_rms")[:, 0]
+    assert clipped[0] == pytest.approx(whole[0] / 4, rel=1e-12)
+    assert clipped[1] <= 1e-6 < whole[1]
+
+
+def test_the_cosine_is_that_of_the_gradient_of_the_record_before(model, rng):
+    gradients = []
+    with Probe(model, every=2) as probe:
+        for step in range(7):
+            model.zero_grad()
+            loss_of(model, mg.tensor(rng.normal(size=(5, 4)))).backward()
+            if step % 2 == 0:
+                gradients.append(model[0].weight.grad.data.copy())
+            for p in model.parameters():  # as an optimizer that clips in place would do
+                p.grad.data[...] = 7.0
+    pairs = zip(gradients[1:], gradients, strict=False)
+    expected = [np.sum(a * b) / np.sqrt(np.sum(a * a) * np.sum(b * b)) for a, b in pairs]
+    found = probe.series("dw_cosine")[:, 0]
+    assert np.isnan(found[0])
+    np.testing.assert_allclose(found[1:], expected, rtol=1e-12)
+    np.testing.assert_array_equal(
+        probe.series("dw_snr"), signal_to_noise(probe.series("dw_norm"), probe.series("dw_cosine"))
+    )
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e145])
+def test_cosine_and_update_reach_where_squares_do_not(size):
+    layer = nn.Linear(2, 2, bias=False, dtype=mg.float64, generator=mg.Generator(0))
+    layer.weight.data *= size
+    optimizer = mg.optim.SGD(layer.parameters(), lr=1.0)
+    with Probe(layer, optimizer) as probe:
+        for row in ([3.0, 4.0], [4.0, 3.0]):
+            optimizer.zero_grad()
+            before = layer.weight.data / size
+            (layer(mg.tensor([row], dtype=mg.float64)) * size).sum().backward()
+            optimizer.step()
+    assert probe.series("dw_cosine")[1, 0] == pytest.approx(24 / 25, rel=1e-12)
+    change = np.sqrt(12.5) / plain_rms(before)
+    assert probe.series("update_ratio")[1, 0] == pytest.approx(change, rel=1e-12)
+
+
+def test_weights_of_zero_have_no_update_ratio(model, x):
+    nn.init.zeros_(model[0].weight)
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.0)
+    with Probe(model, optimizer) as probe:
+        loss_of(model, x).backward()
+        optimizer.step()
+    assert np.isnan(probe.series("update_ratio")[0, 0]) and probe.series("update_ratio")[0, 1] == 0
+
+
+# -- saturated and dead ----------------------------------------------------------------------------
+
+
+def one_layer(activation, weight) -> nn.Sequential:
+    weight = np.asarray(weight)
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=mg.float64)
+    linear.weight.data[...] = weight
+    return nn.Sequential(linear, activation)
+
+
+@pytest.mark.parametrize(
+    ("activation", "z", "share"),
+    [
+        (nn.Tanh(), [0.0, 2.1, -2.1, 2.2, -2.2], 2 / 5),  # |tanh z| > 0.975
+        (nn.Sigmoid(), [0.0, 4.3, -4.3, 4.4, -9.0], 2 / 5),
+        (nn.ReLU(), [-1.0, 0.0, 1e-9, 5.0, -2.0], 3 / 5),
+        (nn.ReLU6(), [-1.0, 0.5, 6.0, 5.9, 7.0], 3 / 5),
+        (nn.Softsign(), [0.0, 3.4, -3.5, 3.5, 1.0], 2 / 5),
+        (nn.ELU(), [-3.1, -2.9, 5.0, 50.0, 0.0], 1 / 5),
+        (nn.LeakyReLU(0.2), [-9.0, -1.0, 0.0, 1.0, 9.0], 0.0),
+    ],
+)
+def test_saturation_is_that_of_the_activation(activation, z, share):
+    model = one_layer(activation, [[1.0]])
+    with Probe(model) as probe:
+        model(mg.tensor(np.array(z)[:, None])).sum().backward()
+    assert numbers(probe, "0", names=["saturated"]) == [pytest.approx(share)]
+
+
+def test_a_unit_is_dead_after_a_window_of_silence_and_may_revive():
+    # Three units see one number each; the last record wakes the first of them again.
+    model = one_layer(nn.ReLU(), np.eye(3))
+    inputs = [[1, 1, 1], [-1, -1, 1], [-1, -1, 1], [-1, 1, 1], [2, -1, 1]]
+    with Probe(model, window=2) as probe:
+        for row in inputs:
+            batch = np.array([row, [-5, -5, -5]], dtype=np.float64)
+            model(mg.tensor(batch)).sum().backward()
+    np.testing.assert_allclose(probe.series("dead")[:, 0], [0, 0, 2 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(probe.series("revived")[:, 0], [0, 0, 0, 1, 1])
+
+
+def test_a_unit_that_was_silent_for_less_than_the_window_was_not_dead():
+    model = one_layer(nn.ReLU(), [[1.0]])
+    with Probe(model, window=2) as probe:
+        for number in (1.0, 1.0, -1.0, 1.0):
+            model(mg.tensor([[number]], dtype=mg.float64)).sum().backward()
+    assert not probe.series("dead").any() and not probe.series("revived").any()
+
+
+def test_a_unit_that_fires_in_one_of_several_batches_is_not_silent(model):
+    model = one_layer(nn.ReLU(), np.eye(2))
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.0)
+    with Probe(model, optimizer) as probe:
+        for row in ([1.0, -1.0], [-1.0, -1.0]):
+            model(mg.tensor([row], dtype=mg.float64)).sum().backward()
+        optimizer.step()
+    assert numbers(probe, "0", names=["dead", "saturated"]) == [0.5, 0.75]
+
+
+def test_tanh_units_die_too_where_float32_knows_no_slope():
+    model = one_layer(nn.Tanh(), np.eye(2)).float()
+    with Probe(model) as probe:
+        model(mg.tensor([[30.0, 1.0], [-30.0, 30.0]])).sum().backward()
+    assert numbers(probe, "0", names=["dead", "saturated"]) == [0.5, 0.75]
+
+
+# -- which layers ----------------------------------------------------------------------------------
+
+
+def test_the_activation_is_found_behind_normalization_and_dropout(rng):
+    model = nn.Sequential(
+        nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.ReLU(), nn.Linear(6, 2)
+    )
+    with Probe(model) as probe:
+        model(mg.tensor(rng.normal(size=(8, 4)), dtype=mg.float32)).sum().backward()
+    assert probe.layers == ["0", "1", "4"]
+    assert probe.activations == {"0": "ReLU", "1": "ReLU", "4": ""}
+    assert probe.series("a_rms")[0, 0] == probe.series("a_rms")[0, 1] > 0
+    with Probe(model, include=nn.Linear) as probe:
+        model(mg.tensor(rng.normal(size=(8, 4)), dtype=mg.float32)).sum().backward()
+    assert probe.layers == ["0", "4"] and probe.activations["0"] == "ReLU"
+
+
+def test_an_activation_after_something_unknown_is_listed(rng):
+    class Doubled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.act = nn.Linear(4, 4), nn.Tanh()
+
+        def forward(self, x):
+            return self.act(2 * self.fc(x))
+
+    model = Doubled()
+    with Probe(model) as probe:
+        model(mg.ones(2, 4)).sum().backward()
+    assert probe.skipped == {"act": "is the activation of no layer that is looked at"}
+    assert probe.activations == {"fc": ""} and np.isnan(probe.series("a_rms")).all()
+
+
+def test_residual_blocks_are_layers_whose_z_is_the_sum(x):
+    branch = nn.Linear(4, 4, dtype=mg.float64, generator=mg.Generator(0))
+    model = nn.Sequential(nn.Residual(branch), nn.Tanh())
+    with Probe(model) as probe:
+        model(x).sum().backward()
+    assert probe.layers == ["0", "0.branch"]
+    out = branch(x).data
+    y = x.data + out
+    assert_signal(probe, "0", "z", [y])
+    assert_signal(probe, "0", "a", [np.tanh(y)])
+    assert_signal(probe, "0", "dz", [1 - np.tanh(y) ** 2])
+    assert_signal(probe, "0.branch", "dz", [1 - np.tanh(y) ** 2])
+    assert probe.activations == {"0": "Tanh", "0.branch": ""}
+    assert np.isnan(numbers(probe, "0", names=["dw_rms"])).all()
+
+
+@pytest.mark.parametrize("kind", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
+def test_a_cell_is_measured_over_all_its_steps(rng, kind):
+    cell = kind(3, 5, dtype=mg.float64, generator=mg.Generator(0))
+    x = mg.tensor(rng.normal(size=(4, 2, 3)))
+    states = []
+    with Probe(cell) as probe:
+        state = None
+        for step in x:
+            state = cell(step, state)
+            h = state[0] if isinstance(state, tuple) else state
+            h.retain_grad()
+            states.append(h)
+        (h * h).sum().backward()
+    name = kind.__name__
+    assert_signal(probe, name, "z", [h.data for h in states])
+    assert_signal(probe, name, "dz", [h.grad.data for h in states])
+    assert_signal(probe, name, "dw", [cell.weight_ih.grad.data, cell.weight_hh.grad.data])
+
+
+@pytest.mark.parametrize(("kind", "cell"), [(nn.RNN, nn.RNNCell), (nn.LSTM, nn.LSTMCell),
+                                            (nn.GRU, nn.GRUCell)])  # fmt: skip
+def test_a_recurrent_layer_shows_every_step_like_its_cell(rng, kind, cell):
+    layer = kind(3, 5, dtype=mg.float64, generator=mg.Generator(0))
+    cell = cell(3, 5, dtype=mg.float64)
+    for theirs, ours in zip(cell.parameters(), layer.parameters(), strict=True):
+        theirs.data[...] = ours.data
+    x = mg.tensor(rng.normal(size=(4, 2, 3)))
+    with Probe(layer) as probe:
+        output, _ = layer(x)
+        (output[-1] ** 2).sum().backward()
+    with Probe(cell) as of_cell:
+        state = None
+        for step in x:
+            state = cell(step, state)
+        h = state[0] if isinstance(state, tuple) else state
+        (h * h).sum().backward()
+    assert "_step" not in vars(layer)
+    for name in SERIES:
+        np.testing.assert_allclose(
+            probe.series(name), of_cell.series(name), rtol=1e-12, err_msg=name
+        )
+
+
+def test_of_a_parametrized_layer_w_is_what_it_learns(x):
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(4, 3, dtype=mg.float64))
+    with Probe(nn.Sequential(layer)) as probe:
+        layer(x).sum().backward()
+    assert probe.layers == ["0"]
+    learned = [layer.get_parameter(f"parametrizations.weight.original{i}") for i in (0, 1)]
+    assert_signal(probe, "0", "dw", [p.grad.data for p in learned])
+
+
+def test_an_embedding_and_a_normalization_are_layers():
+    model = nn.Sequential(nn.Embedding(10, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    with Probe(model) as probe:
+        model(mg.tensor([1, 2, 2])).sum().backward()
+    assert probe.layers == ["0", "1", "2"]
+    assert np.isfinite([numbers(probe, layer) for layer in probe.layers]).all()
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "expected"),
+    [
+        ("*", (), ["body.0", "body.1", "head"]),
+        ("body.*", (), ["body.0", "body.1"]),
+        (["head", "body.[1]"], (), ["body.1", "head"]),
+        (nn.Linear, (), ["body.0", "head"]),
+        ("*", nn.LayerNorm, ["body.0", "head"]),
+        ("*", ("body.0", nn.LayerNorm), ["head"]),
+    ],
+)
+def test_layers_are_chosen_by_path_and_class(include, exclude, expected):
+    body = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2), nn.Tanh())
+    model = nn.Sequential({"body": body, "head": nn.Linear(2, 1)})
+    assert Probe(model, include=include, exclude=exclude).layers == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"include": "layer*"}, r"include='layer\*' matches no layer; the layers are 0, 2"),
+        ({"include": nn.RNN}, "matches no layer"),
+        ({"exclude": "nothing"}, "exclude='nothing' matches no layer"),
+        ({"exclude": "*"}, "nothing is left to look at"),
+        ({"every": 2.5}, "every must be a whole number of at least 1, got 2.5"),
+        ({"full": -1}, "full must be a whole number of at least 0, got -1"),
+        ({"window": 0}, "window must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_explained(model, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        Probe(model, **options)
+
+
+# -- its manners -----------------------------------------------------------------------------------
+
+
+def hooks_on(model) -> int:
+    return sum(len(m._hooks) + len(m._pre_hooks) for m in model.modules()) + sum(
+        len(p._node.watched().hooks) + len(p._node.watched().observers) for p in model.parameters()
+    )
+
+
+@pytest.mark.parametrize("with_optimizer", [False, True])
+def test_between_two_records_nothing_hangs_on_the_layers(model, x, with_optimizer):
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    seen = []
+    with Probe(model, optimizer if with_optimizer else None, every=3) as probe:
+        for _ in range(5):
+            loss = loss_of(model, x)
+            seen.append(hooks_on(model))
+            loss.backward()
+            optimizer.step()
+    assert probe.steps == [0, 3]
+    resting = 0 if with_optimizer else 1  # one hook, to count the steps by
+    assert seen[0] == seen[3] > 2 and [seen[i] for i in (1, 2, 4)] == [resting] * 3
+    assert hooks_on(model) == 0 and not optimizer._before and not optimizer._after
+
+
+def test_two_probes_do_not_disturb_each_other(model, x):
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    with Probe(model, optimizer, every=2) as a, Probe(model, optimizer, every=3) as b:
+        for _ in range(6):
+            optimizer.zero_grad()
+            loss_of(model, x).backward()
+            optimizer.step()
+    assert (a.steps, b.steps) == ([0, 2, 4], [0, 3])
+    np.testing.assert_array_equal(a.series("dz_rms")[0], b.series("dz_rms")[0])
+    assert hooks_on(model) == 0
+
+
+def test_entered_again_it_goes_on(model, x):
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    probe = Probe(model, optimizer, every=2)
+    for _ in range(3):
+        with probe:
+            for _ in range(3):
+                optimizer.zero_grad()
+                loss_of(model, x).backward()
+                optimizer.step()
+    assert probe.steps == [0, 2, 4, 6, 8]
+    assert np.isfinite(probe.series("dw_cosine")[1:]).all()
+
+
+def test_losses_are_noted_with_their_records(model, x):
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    for late in (False, True):
+        losses = []
+        with Probe(model, optimizer, every=2) as probe:
+            for _ in range(5):
+                optimizer.zero_grad()
+                loss = loss_of(model, x)
+                losses.append(loss.item())
+                loss.backward()
+                if not late:
+                    probe.note(loss=loss)
+                optimizer.step()
+                if late:
+                    probe.note(loss=loss.item())
+        np.testing.assert_array_equal(probe.loss, losses[::2])
+
+
+def test_without_a_note_the_loss_is_not_known(model, x):
+    with Probe(model) as probe:
+        loss_of(model, x).backward()
+    assert np.isnan(probe.loss).all() and probe.loss.shape == (1,)
+
+
+def test_it_sees_a_backward_that_makes_a_graph(model, x):
+    with Probe(model) as probe:
+        loss_of(model, x).backward(create_graph=True)
+    np.testing.assert_allclose(numbers(probe, "0"), by_hand(model, x)["0"], rtol=1e-12)
+
+
+def test_a_write_in_place_after_the_layer_changes_nothing_that_was_measured(model, x):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = model[0]
+
+        def forward(self, x):
+            z = self.fc(x)
+            z *= 3.0
+            return z
+
+    scaled = Scaled()
+    with Probe(scaled) as probe:
+        scaled(x).sum().backward()
+    assert_signal(probe, "fc", "z", [model[0](x).data])
+    assert_signal(probe, "fc", "dz", [np.full((5, 6), 3.0)])
+
+
+def test_memory_does_not_grow_with_the_arrays_of_the_steps():
+    model = nn.Sequential(*[nn.Linear(64, 64) for _ in range(6)])
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.0)
+    x = mg.ones(256, 64)
+    probe = Probe(model, optimizer, full=0)
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            optimizer.zero_grad()
+            model(x).sum().backward()
+            optimizer.step()
+
+    tracemalloc.start()
+    try:
+        with probe:
+            steps(20)
+            before = tracemalloc.get_traced_memory()[0]
+            steps(200)
+            grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    # A record of 6 layers is 6 * 38 numbers; the arrays of one step are 2.4 million bytes.
+    assert grown < 200 * (6 * 38 * 8 + 1000)

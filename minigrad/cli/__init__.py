@@ -1,0 +1,65 @@
+"""The command `minigrad`. Each subcommand is a file: one function declares it and one runs it.
+
+What is asked for is checked before anything is computed; a wrong value ends the command with one
+line that says what would be right, and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import minigrad
+from minigrad.cli import compare, decay, doctor, lessons
+from minigrad.errors import MinigradError
+
+INTERRUPTED = 130  # as shells say it: 128 + the number of the signal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Arguments:
+        arguments: the words after `minigrad`; by default those of the command line.
+
+    Returns:
+        The exit code: 0; 1 where `doctor` found something broken; 2 where what was asked for
+        cannot be done; 130 after Ctrl-C. Where already the words themselves are wrong,
+        `argparse` ends the process with 2.
+    """
+    parser = _Parser(
+        prog="minigrad",
+        description="Build deep networks and see where their gradients die.",
+    )
+    parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
+    commands = parser.add_subparsers(
+        title="commands", metavar="{decay,compare,lessons,doctor}", required=True
+    )
+    for command in (decay, compare, lessons, doctor):
+        command.declare(commands)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.exit(2, f"{options.command}: unknown {' '.join(unknown)}; see "
+                       f"`{options.command} --help`\n")  # fmt: skip
+    try:
+        code: int = options.run(options)
+        return code
+    except (MinigradError, OSError) as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"{options.command}: not enough memory: {error}; ask for less", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{options.command}: stopped by Ctrl-C; no file was left half-written",
+              file=sys.stderr)  # fmt: skip
+        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")

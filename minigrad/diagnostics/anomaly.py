@@ -1,0 +1,396 @@
+"""detect_anomaly: which operation made the first NaN or infinity, and out of what.
+
+While it is on, every operation runs a checked forward in place of its own, and every backward goes
+through checked derivative rules. They are put in on entering and taken out on leaving: the code
+that runs otherwise knows nothing of them, and costs nothing more.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ContextDecorator, ExitStack
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from minigrad import autograd, nn
+from minigrad.backend import device_of
+from minigrad.errors import GraphError
+from minigrad.ops import table
+from minigrad.tape import Node
+from minigrad.tensor import Tensor
+
+PACKAGE = str(Path(autograd.__file__).parent)
+
+CURES = {
+    "arccos": "its slope is infinite at -1 and 1; clip what goes in",
+    "arcsin": "its slope is infinite at -1 and 1; clip what goes in",
+    "divide": "keep the divisor away from 0, e.g. x / (y + 1e-8)",
+    "exp": "float32 ends at exp(88.7); subtract the maximum first, or use log_softmax",
+    "log": "log(0) is -inf and below there is none; clip first, e.g. mg.log(mg.clip(x, 1e-8)), or "
+    "use log_softmax or a loss that takes scores",
+    "power": "a negative number has no fractional power, 0 no negative one, and the slope of a "
+    "power below 1 is infinite at 0; add a small number first",
+    "reciprocal": "keep what goes in away from 0",
+    "sqrt": "its slope is infinite at 0, and below 0 there is no root; add a small number first, "
+    "e.g. mg.sqrt(x + 1e-8)",
+}
+
+
+class AnomalyError(GraphError, ArithmeticError):
+    """Under `detect_anomaly`, an operation gave NaN or infinity.
+
+    Attributes:
+        op: name of the operation.
+        phase: "forward", or "backward" where its derivative did.
+        place: file, line and function that called the operation; None if it is not known.
+    """
+
+    def __init__(self, message: str, op: str, phase: str, place: Place | None) -> None:
+        super().__init__(message)
+        self.op, self.phase, self.place = op, phase, place
+
+
+class Place(NamedTuple):
+    """A line of code outside minigrad."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        code = linecache.getline(self.file, self.line).strip()
+        return f"{self.file}:{self.line}, in {self.function}" + (f": {code}" if code else "")
+
+
+class Origin(NamedTuple):
+    """Who called an operation: the line, and the modules that it ran in, innermost first."""
+
+    place: Place | None
+    modules: tuple[nn.Module, ...]
+
+
+class _Here(threading.local):
+    """What this thread is at.
+
+    Attributes:
+        infinity: per `detect_anomaly` block that it is in, whether infinity counts, too.
+        origin: of the operation that runs.
+        differentiating: the origin of the operation whose derivative runs, or None.
+    """
+
+    def __init__(self) -> None:
+        self.infinity: list[bool] = []
+        self.origin: Origin | None = None
+        self.differentiating: Origin | None = None
+
+
+_here = _Here()
+
+
+class detect_anomaly(ContextDecorator):
+    """Within it, the first operation that gives NaN or infinity raises an AnomalyError.
+
+    The error names the operation, forward or backward; the line of your code that called it; the
+    layer it ran in; and what went in: dtype, shape, smallest and largest number, how many are NaN
+    or infinite, and where the first of them stands. For a backward it says so of the operation
+    whose derivative it is, as long as its forward ran inside, too.
+
+    Also a decorator, `@detect_anomaly()`. A step takes two to three times as long, so it is for
+    finding out, not for leaving on. Other threads are not checked, but are slower, too. Optimizers
+    are no operations: weights that an update broke are named as what went into the next operation.
+
+    Arguments:
+        infinity: does infinity count? With False only NaN does: for code that uses infinity on
+            purpose, say as a mask before a softmax.
+
+    >>> import minigrad as mg
+    >>> from minigrad.diagnostics import detect_anomaly
+    >>> x = mg.tensor([4.0, 0.0], requires_grad=True)
+    >>> with detect_anomaly():
+    ...     mg.sqrt(x).sum().backward()
+    Traceback (most recent call last):
+    ...
+    minigrad.diagnostics.anomaly.AnomalyError: detect_anomaly: the backward of 'sqrt' gave inf...
+    """
+
+    def __init__(self, *, infinity: bool = True) -> None:
+        self.infinity = bool(infinity)
+
+    def __enter__(self) -> Self:
+        _here.infinity.append(self.infinity)
+        _checks.put_in()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _here.infinity.pop()
+        _checks.take_out()
+
+
+# -- putting the checks in -----------------------------------------------------------------------
+
+
+class _Checks:
+    """Exchanges what operations run; in place as long as any thread is in a block."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.undo = ExitStack()
+
+    def put_in(self) -> None:
+        with self.lock:
+            self.users += 1
+            if self.users == 1:
+                self._put_in()
+
+    def take_out(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.undo.close()
+
+    def _put_in(self) -> None:
+        for operation in list(table.operations):
+            spec = operation.spec
+            if spec.outputs == 1:  # its code, which `codegen` wrote, has a scope of its own
+                scope = operation.__globals__
+                self._exchange(scope, "forward", _checked_forward(spec, scope["forward"]))
+                self._exchange(scope, "new", _new)
+            else:
+                self._exchange(vars(spec), "forward", _checked_forward(spec, spec.forward))
+        self._exchange(vars(table), "Node", _TracedNode)
+        self._exchange(vars(autograd), "_walk", _checked_walk(autograd._walk))
+
+    def _exchange(self, scope: dict[str, Any], name: str, value: Any) -> None:
+        self.undo.callback(scope.__setitem__, name, scope[name])
+        scope[name] = value
+
+
+_checks = _Checks()
+
+
+class _TracedNode(Node):
+    """A node that knows where its operation was called."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.origin = _here.origin
+
+
+def _new(kind: type) -> Any:
+    if kind is not Node:
+        return object.__new__(kind)
+    node = object.__new__(_TracedNode)
+    node.origin = _here.origin
+    return node
+
+
+# -- forward -------------------------------------------------------------------------------------
+
+
+def _checked_forward(spec: table.Op, forward: Callable[..., Any]) -> Callable[..., Any]:
+    def run(xp: Any, *arrays: Any, **params: Any) -> Any:
+        if not _here.infinity:
+            return forward(xp, *arrays, **params)
+        if _here.differentiating is not None:  # a rule at work, whose result is checked
+            _here.origin = _here.differentiating
+            return forward(xp, *arrays, **params)
+        _here.origin = _origin()
+        with np.errstate(all="ignore"):
+            made = forward(xp, *arrays, **params)
+        for part in made if isinstance(made, tuple) else (made,):
+            if (wrong := _wrong(part)) is not None:
+                given = list(zip(_names(spec, len(arrays)), arrays, strict=True))
+                raise _error(spec.name, "", _Wrong(part, wrong), given, _here.origin)
+        return made
+
+    return run
+
+
+def _names(spec: table.Op, count: int) -> list[str]:
+    if spec.starred:
+        return [f"{spec.arguments[0]}[{i}]" for i in range(count)]
+    return spec.arguments
+
+
+def _origin() -> Origin:
+    place, modules = None, []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if code is nn.Module.__call__.__code__:
+            modules.append(frame.f_locals["self"])
+        elif place is None and not code.co_filename.startswith((PACKAGE, "<operation ")):
+            place = Place(code.co_filename, frame.f_lineno, code.co_name)
+        frame = frame.f_back
+    return Origin(place, tuple(modules))
+
+
+# -- backward ------------------------------------------------------------------------------------
+
+
+def _checked_walk(walk: Callable[..., None]) -> Callable[..., None]:
+    def run(order: list[Node], *args: Any) -> None:
+        if not _here.infinity:
+            walk(order, *args)
+            return
+        nodes = list(order)
+        ops = [node.op for node in nodes]
+        for node, op in zip(nodes, ops, strict=True):
+            node.op = _CheckedOp(op, getattr(node, "origin", None))
+        try:
+            with np.errstate(all="ignore"):  # what overflows in a sum is found by the next rule
+                walk(order, *args)
+        finally:
+            for node, op in zip(nodes, ops, strict=True):
+                node.op = op
+
+    return run
+
+
+class _CheckedOp:
+    """A row of the table as the walk sees it: for one node, with derivative rules that look."""
+
+    def __init__(self, op: Any, origin: Origin | None) -> None:
+        self.op, self.origin = op, origin
+        self.name, self.as_tensors = op.name, op.as_tensors
+        self.joint = None if op.joint is None else self._joint
+        self.rules = [
+            None if rule is None else partial(self._rule, argument, rule)
+            for argument, rule in zip(op.arguments, op.rules, strict=True)
+        ]
+
+    def _joint(self, g: Any, needs: Sequence[Any], *kept: Any) -> list[Any]:
+        pulled = list(self._run(self.op.joint, g, needs, *kept))
+        names = _names(self.op, len(pulled))
+        for name, need, gradient in zip(names, needs, pulled, strict=True):
+            if need is not None:
+                self._check(name, self.op.joint, gradient, g, kept)
+        return pulled
+
+    def _rule(self, argument: str, rule: table.Rule, g: Any, *kept: Any) -> Any:
+        gradient = self._run(rule, g, *kept)
+        self._check(argument, rule, gradient, g, kept)
+        return gradient
+
+    def _run(self, rule: table.Rule, *args: Any) -> Any:
+        outer, _here.differentiating = _here.differentiating, self.origin or Origin(None, ())
+        try:
+            return rule(*args)
+        finally:
+            _here.differentiating = outer
+
+    def _check(
+        self, argument: str, rule: table.Rule, gradient: Any, g: Any, kept: Sequence[Any]
+    ) -> None:
+        wrong = _wrong(gradient)
+        if wrong is not None:
+            given = [
+                ("the gradient of its output", g),
+                *zip(self.op.named(rule), kept, strict=True),
+            ]
+            raise _error(self.name, argument, _Wrong(gradient, wrong), given, self.origin)
+
+
+# -- what is told --------------------------------------------------------------------------------
+
+
+class _Wrong(NamedTuple):
+    """Numbers, and which of them are NaN or infinite."""
+
+    numbers: Any
+    where: Any
+
+    def __str__(self) -> str:
+        count, total = int(self.where.sum()), self.where.size
+        index = tuple(int(i[0]) for i in self.where.nonzero()) if self.where.ndim else ()
+        value = float(_array(self.numbers)[index])
+        if total == 1:
+            return f"{value}"
+        return f"{value} (the first at {list(index)}; {count} of {total} numbers are wrong)"
+
+
+def _array(value: Any) -> Any:
+    return value.data if isinstance(value, Tensor) else value
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(getattr(value, "dtype", None), np.dtype)
+
+
+def _wrong(value: Any) -> Any:
+    """Which numbers of an array or Tensor are NaN, or infinite if that counts; None: none is."""
+    array = _array(value)
+    if not _is_array(array) or array.dtype.kind != "f":
+        return None
+    xp = device_of(array).xp
+    found = ~xp.isfinite(array) if _here.infinity[-1] else xp.isnan(array)
+    return found if found.any() else None
+
+
+def _error(
+    op: str, argument: str, wrong: _Wrong, given: Iterable[tuple[str, Any]], origin: Origin | None
+) -> AnomalyError:
+    """The error for an operation whose forward, or gradient by an argument, went wrong."""
+    origin = origin or Origin(None, ())
+    given = [(name, _array(value)) for name, value in given]
+    phase = "backward" if argument else "forward"
+    told = f"the backward of '{op}'" if argument else f"'{op}'"
+    told += f" gave {wrong}" + (f" as gradient of {argument}" if argument else "")
+    came_in = [_named(name, a, origin) for name, a in given if _wrong(a) is not None]
+    why = f"it came in with {' and '.join(came_in)}" if came_in else CURES.get(op, "")
+    place = origin.place or "a place that is not known: its forward ran before the block began"
+    lines = [
+        f"detect_anomaly: {told}{'; ' + why if why else ''}",
+        *(f"  {name}: {text}" for name, value in given if (text := _described(value))),
+        f"  called at {place}",
+    ]
+    error = AnomalyError("\n".join(lines), op, phase, origin.place)
+    if argument and origin.modules:  # the forward's error learns its layer on its way up
+        layer, *_, outermost = (*origin.modules, origin.modules[-1])
+        path = next((n for n, m in outermost.named_modules() if m is layer), "")
+        error.passing_through(path, f"{type(layer).__name__}({layer.extra_repr()})")
+        error.module = outermost
+    return error
+
+
+def _named(name: str, array: Any, origin: Origin) -> str:
+    """The name of what went in, with the path of the parameter that it is."""
+    if origin.modules:
+        for path, parameter in origin.modules[-1].named_parameters():
+            if parameter.data is array:
+                return (
+                    f"{name}, which is the parameter '{path}' (if an update made it so, try a "
+                    "smaller learning rate, or clipped gradients)"
+                )
+    return name
+
+
+def _described(value: Any) -> str:
+    """dtype, shape and range of an array, and how much in it is wrong; "" for anything else."""
+    if isinstance(value, bool | int | float):
+        return repr(value)
+    if not _is_array(value):
+        return ""
+    text = f"{value.dtype} of shape {tuple(value.shape)}"
+    if not value.size or value.dtype.kind not in "fiu":
+        return text
+    xp = device_of(value).xp
+    fine = xp.isfinite(value)
+    if fine.any():
+        numbers = value[fine]
+        text += f", {float(numbers.min()):.4g} to {float(numbers.max()):.4g}"
+    if not fine.all():
+        nans = int(xp.isnan(value).sum())
+        first = [int(i[0]) for i in (~fine).nonzero()] if value.ndim else []
+        text += f", besides {nans} NaN and {int((~fine).sum()) - nans} infinite, first at {first}"
+    return text

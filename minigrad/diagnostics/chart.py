@@ -1,0 +1,92 @@
+"""A recording as the rules of `illnesses` want it: which layers can be compared, and with which."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+
+from minigrad import nn
+from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.statistics import FLOAT
+from minigrad.nn.saturation import flat_parts
+
+NORMALIZATIONS = ("BatchNorm1d", "LayerNorm", "RMSNorm", "GroupNorm", "InstanceNorm1d")
+
+# Whose z is no output of a linear layer, or whose weight is a factor that may well start at 0.
+NOT_COMPARED = (*NORMALIZATIONS, "Residual", "PReLU")
+
+
+class Chart:
+    """What was recorded of a network, layer by layer and record by record.
+
+    Attributes:
+        layers: their names.
+        kinds: per layer the class name of its module; "" where that was not recorded.
+        way: numbers of the layers that every signal passes, in order: those outside of residual
+            branches (which a gradient may well leave out), normalization and PReLU left out.
+        hidden: these without the last, the output layer, whose width and loss set its gradient.
+        chains: the hidden layers, and the normalization layers but the last: dL/dz of layers in
+            one chain can be compared. dL/dz before and after a normalization differ by its scale.
+        smallest: the smallest normal number of the dtype.
+        largest: its largest number.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.layers = recording.layers
+        self.activations = [recording.activations.get(name, "") for name in self.layers]
+        kinds = recording.meta.get("kinds", {})
+        self.kinds = [str(kinds.get(name, "")) for name in self.layers]
+        dtype = np.finfo(recording.meta.get("dtype", "float32"))
+        self.dtype = str(dtype.dtype)
+        self.smallest, self.largest = float(dtype.tiny), float(dtype.max)
+        everywhere = [k for k, name in enumerate(self.layers) if not self._is_within(name)]
+        self.way = [
+            k
+            for k in everywhere
+            if self.kinds[k] not in NORMALIZATIONS and self.kinds[k] != "PReLU"
+        ]
+        self.hidden = self.way[:-1]
+        norms = [k for k in everywhere if self.kinds[k] in NORMALIZATIONS]
+        self.chains = [chain for chain in (self.hidden, norms) if len(chain) > 1]
+        self._series: dict[str, FLOAT] = {}
+
+    def _is_within(self, name: str) -> bool:
+        return any(name.startswith(f"{other}.") for other in self.layers if other != name)
+
+    def __len__(self) -> int:
+        return len(self.recording)
+
+    def series(self, name: str) -> FLOAT:
+        """As `Recording.series`; and `z_bad` and its like, the shares of NaN and infinity."""
+        if name not in self._series:
+            signal, _, statistic = name.partition("_")
+            if statistic == "bad":
+                nans, infs = (self.recording.series(f"{signal}_{s}") for s in ("nans", "infs"))
+                self._series[name] = np.nan_to_num(nans) + np.nan_to_num(infs)
+            else:
+                self._series[name] = self.recording.series(name)
+        return self._series[name]
+
+    def step(self, record: int) -> int:
+        return self.recording.steps[record]
+
+
+@lru_cache
+def natural_share(activation: str) -> float:
+    """The share of an activation's flat parts among normal numbers: 0.03 for tanh, 0.5 for ReLU.
+
+    Arguments:
+        activation: class name. 0 for one that `nn` does not have, or that learns its shape.
+
+    >>> round(natural_share("Tanh"), 2), natural_share("ReLU")
+    (0.03, 0.5)
+    """
+    kind = getattr(nn, activation, None)
+    if not (isinstance(kind, type) and issubclass(kind, nn.Activation)):
+        return 0.0
+    flat = flat_parts(kind())
+    below = NormalDist().cdf
+    return 0.0 if flat is None else sum(below(high) - below(low) for low, high in flat.saturated)

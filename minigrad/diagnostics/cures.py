@@ -1,0 +1,140 @@
+"""What to try against each illness, by the names under which minigrad has it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from minigrad.diagnostics.chart import Chart
+from minigrad.diagnostics.illnesses import Sign
+
+# Activations for which `nn.init.critical_` finds weights, under the name it knows them by.
+CRITICAL = {
+    "": "identity", "ReLU": "relu", "Tanh": "tanh", "Hardtanh": "hardtanh", "Softsign": "softsign",
+    "ELU": "elu", "CELU": "celu", "SELU": "selu", "ReLU6": "relu6", "LeakyReLU": "leaky_relu",
+}  # fmt: skip
+
+# Where a factor on the weights is the same factor on the gradient.
+HOMOGENEOUS = ("", "ReLU", "LeakyReLU", "PReLU")
+
+CLIP = "nn.utils.clip_grad_norm_(model.parameters(), 1.0) before each step"
+
+
+def cure(sign: Sign, chart: Chart, others: set[str]) -> str:
+    """What to try.
+
+    Arguments:
+        sign: the illness.
+        chart: where it was found.
+        others: the other illnesses that were found.
+    """
+    activation = _most_frequent(chart)
+    if sign.verdict == "saturated":
+        return _saturated(sign, chart, activation)
+    if sign.verdict == "dead":
+        return _dead(sign, chart)
+    if sign.verdict == "exploding":
+        return _exploding(sign, chart, activation)
+    if sign.verdict == "vanishing":
+        return _vanishing(sign, chart, activation)
+    if sign.verdict == "underflow":
+        return _underflow(sign, chart, others)
+    return _unstable(sign)
+
+
+def _most_frequent(chart: Chart) -> str:
+    counts = Counter(chart.activations[k] for k in chart.hidden or chart.way)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _other_weights(activation: str, factor: float) -> str:
+    """How to draw the weights so that the gradient keeps its size."""
+    if activation not in CRITICAL:
+        return "nn.init.lsuv_(model, x)"
+    found = (
+        "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu') for every layer"
+        if activation == "ReLU"
+        else f"nn.init.critical_(model, {CRITICAL[activation]!r})"
+    )
+    if activation in HOMOGENEOUS and 0 < factor < math.inf:
+        found += f" (a gain of {1 / factor:.3g} on these weights would do)"
+    return found
+
+
+def _saturated(sign: Sign, chart: Chart, activation: str) -> str:
+    smaller = (
+        f"smaller weights, nn.init.critical_(model, {CRITICAL[activation]!r})"
+        if activation in CRITICAL
+        else "smaller weights, nn.init.xavier_normal_(layer.weight) for every layer"
+    )
+    if chart.way and set(sign.layers) == {chart.way[0]}:
+        return f"standardize the inputs with data.standardize(x); or {smaller}"
+    return (
+        f"{smaller}; nn.BatchNorm1d or nn.LayerNorm before each {activation or 'activation'}; "
+        "and standardized inputs, data.standardize(x)"
+    )
+
+
+def _dead(sign: Sign, chart: Chart) -> str:
+    if sign.record:
+        return (
+            "lr / 10, for a step that was too long has switched the units off; "
+            "nn.LeakyReLU() in place of nn.ReLU(); start again, as dead units hardly come back"
+        )
+    return (
+        "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu') and "
+        "nn.init.zeros_(layer.bias) for every layer; nn.LeakyReLU() in place of nn.ReLU()"
+    )
+
+
+def _exploding(sign: Sign, chart: Chart, activation: str) -> str:
+    if "BatchNorm1d" in chart.kinds:
+        return (
+            "nn.LayerNorm in place of nn.BatchNorm1d, which itself multiplies the gradient in "
+            f"every layer; nn.Residual around every two layers; {CLIP}"
+        )
+    if "Residual" in chart.kinds:
+        blocks = chart.kinds.count("Residual")
+        return (
+            f"nn.Residual(branch, scale={blocks**-0.5:.2g}), which is 1 / sqrt(number of blocks); "
+            f"nn.init.fixup_(model) or nn.init.skipinit_(model); {CLIP}"
+        )
+    factor = sign.numbers.get("factor", math.nan)
+    return f"{_other_weights(activation, factor)}; nn.LayerNorm after every layer; {CLIP}"
+
+
+def _vanishing(sign: Sign, chart: Chart, activation: str) -> str:
+    factor = sign.numbers.get("factor", math.nan)
+    if factor == 0:
+        return f"random weights: {_other_weights(activation, math.nan)}"
+    around = "nn.BatchNorm1d after every layer; nn.Residual around every two layers"
+    if activation in ("Sigmoid", "Hardsigmoid", "LogSigmoid"):
+        return f"nn.Tanh() or nn.ReLU() in place of nn.{activation}(); {around}"
+    return f"{_other_weights(activation, factor)}; {around}"
+
+
+def _underflow(sign: Sign, chart: Chart, others: set[str]) -> str:
+    if "vanishing" in others:
+        return "cure what makes the gradient vanish; model.double() alone only hides it"
+    rms = sign.numbers.get("rms", 0.0)
+    if rms == 0:
+        return "look at the loss; scale it up before backward, and divide the gradients again"
+    scale = 10.0 ** round(-math.log10(rms) / 2)
+    return (
+        f"multiply the loss by {scale:.0e} before backward and divide the gradients by it; "
+        "model.double(); inputs of mean 0 and variance 1, data.standardize(x)"
+    )
+
+
+def _unstable(sign: Sign) -> str:
+    if sign.record == 0 and "not_finite" in sign.numbers:
+        return (
+            "one step inside `with diagnostics.detect_anomaly():`, which names the operation that "
+            "makes it; then look at the loss, at the data and at the weights that were loaded"
+        )
+    ratio = sign.numbers.get("update_ratio", 0.1)
+    by = 10 ** max(1, round(math.log10(ratio / 0.01)))
+    return (
+        f"lr / {by}; diagnostics.lr_range_test(model, optimizer, data) finds one that fits; "
+        f"{CLIP}; a warm-up, optim.lr_scheduler.LinearLR(optimizer)"
+    )

@@ -1,0 +1,225 @@
+"""diagnose: what is wrong with a network, in which layer, by how much, and what to try."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from minigrad import nn
+from minigrad.diagnostics.batch_loss import Batch, LossFunction, batches, default_loss, loss_of
+from minigrad.diagnostics.chart import Chart
+from minigrad.diagnostics.course import breakdown, broken_record, long_steps, restless_loss
+from minigrad.diagnostics.cures import cure
+from minigrad.diagnostics.illnesses import Record, Sign
+from minigrad.diagnostics.probe import Probe
+from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.undisturbed import undisturbed
+from minigrad.diagnostics.verdicts import COLUMNS, ORDER, Diagnosis, Finding, LayerVerdict
+from minigrad.errors import ArgumentError, GraphError
+from minigrad.nn.arguments import check_count
+from minigrad.optim import Optimizer
+from minigrad.tape import enable_grad
+from minigrad.tensor import Tensor
+
+# Rows of a large batch that are looked at: enough for all that is measured.
+ENOUGH = 512
+
+
+def diagnose(
+    of: nn.Module | Recording,
+    data: Any = None,
+    *,
+    loss_fn: LossFunction | None = None,
+    optimizer: Optimizer | None = None,
+    steps: int = 20,
+) -> Diagnosis:
+    """Verdicts on a network and on each of its layers, with the evidence and what to try.
+
+    vanishing   dL/dz of a hidden layer is below 1/20 (e^-3) of that of the last hidden layer
+    exploding   it is above 20 times that; or numbers grow from layer to layer until they overflow
+    saturated   more than half of a layer's activations lie where its function is flat, not
+                counting what lies there among normal numbers; not judged of rectifiers
+    dead        half of a layer's ReLUs or more are off for every example, and 80 % of all numbers
+                are; and the layers that get no gradient because of it
+    underflow   an rms is below the smallest normal number of the dtype (1.2e-38 in float32), or
+                0 because it got too small
+    unstable    NaN or infinity; weights that change by more than a tenth of their size in a step,
+                in the median over the records; or a loss that climbs by half of its first value,
+                or rises by a tenth of it in a quarter of the steps, unless no step changes any
+                weights by more than a hundredth; or none by more than their whole size, and the
+                loss comes down all the same
+    healthy     none of these
+
+    The verdict on the network is the first cause: what showed in an earlier step; and of one step,
+    the first in the order saturated, dead, exploding, vanishing, underflow, unstable. All that is
+    still there in the last record that holds finite numbers is listed. The output layer is never
+    compared with the hidden ones, nor is dL/dW with dL/dz; normalization layers are compared
+    among each other; and a layer inside of a residual branch with none. For "vanishing" and
+    "exploding" a network needs two hidden layers.
+
+    Arguments:
+        of: a recording, such as a `Probe`; or a model, of which one is made here. The model is
+            run in the mode it is in, and left as it was, to the last bit.
+        data: for a model, a batch (x, y), a data set, or a `DataLoader`. Of more than 512 examples
+            in one batch, 512 evenly spaced are taken.
+        loss_fn: `loss_fn(model(x), y)`, the mean over the batch. By default the cross-entropy for
+            whole numbers as targets, the mean squared error for others.
+        optimizer: of the model; with it, `steps` steps are taken, which are undone afterwards.
+            Without it, one batch goes forward and back, which tells nothing about stability.
+        steps: how many, with an optimizer.
+
+    Raises:
+        ArgumentError: data that are no batches (x, y), or that hold NaN; a model without layers;
+            data beside a recording.
+        GraphError: a recording without records, or without gradients.
+
+    Sources: Glorot & Bengio (2010) for saturation; Schoenholz et al. (2017) for the factor e^3.
+    The other thresholds are conventions.
+
+    >>> import minigrad as mg
+    >>> from minigrad.diagnostics import diagnose
+    >>> g = mg.Generator(0)
+    >>> model = mg.models.deep_mlp(20, 64, "sigmoid", "xavier", generator=g)
+    >>> found = diagnose(model, mg.data.load_digits())
+    >>> found.verdict, found.layers[0].verdict, found.layers[-1].verdict
+    ('vanishing', 'vanishing', 'healthy')
+    """
+    if isinstance(of, nn.Module):
+        of = _recorded(of, data, loss_fn, optimizer, steps)
+    elif not isinstance(of, Recording):
+        raise ArgumentError(
+            f"diagnose: expected a model or a Recording, got {type(of).__name__}; pass "
+            "diagnose(model, (x, y)) or diagnose(probe)"
+        )
+    elif data is not None or loss_fn is not None or optimizer is not None:
+        raise ArgumentError("diagnose: a recording needs no data, loss or optimizer beside it")
+    return _judge(Chart(of))
+
+
+# -- recording -----------------------------------------------------------------------------------
+
+
+def _recorded(
+    model: nn.Module,
+    data: Any,
+    loss_fn: LossFunction | None,
+    optimizer: Optimizer | None,
+    steps: int,
+) -> Recording:
+    check_count("diagnose", "steps", steps)
+    generator = getattr(data, "generator", None)
+    window = max(1, min(10, steps // 2))  # of records, in which a unit must be off to be dead
+    with (
+        undisturbed(model, optimizer, *([generator] if generator else [])),
+        enable_grad(),
+        np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"),
+        Probe(model, optimizer, full=0, window=window) as probe,
+    ):
+        found = batches("diagnose", data)
+        for _ in range(1 if optimizer is None else steps):
+            x, y = _thinned(next(found))
+            loss = loss_of("diagnose", model, x, y, loss_fn or default_loss("diagnose", y))
+            if optimizer is None:
+                loss.backward()
+                probe.note(loss=loss.item())
+                continue
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            probe.note(loss=loss.item())
+            if not math.isfinite(loss.item()):
+                break
+    return probe
+
+
+def _thinned(batch: Batch) -> tuple[Tensor, Any]:
+    x, y = batch
+    if len(x) <= ENOUGH:
+        return x, y
+    rows = np.linspace(0, len(x) - 1, ENOUGH).astype(np.int64)
+    return x[rows], y[rows]
+
+
+# -- judging -------------------------------------------------------------------------------------
+
+
+def _judge(chart: Chart) -> Diagnosis:
+    if not len(chart):
+        raise GraphError(
+            "diagnose: nothing was recorded; run forward and backward inside `with probe:`"
+        )
+    broken = broken_record(chart)
+    if broken is None and np.isnan(chart.series("dz_rms")).all():
+        raise GraphError(
+            "diagnose: the recording holds no gradients; call backward inside `with probe:`"
+        )
+    last = _last_whole_record(chart, broken)
+    signs = [] if last is None else _dated(chart, Record(chart, last).signs())
+    if broken is not None:
+        signs.append(breakdown(chart, broken))
+    signs += [sign for sign in (long_steps(chart), restless_loss(chart)) if sign is not None]
+    shown = (broken or 0) if last is None else last
+    findings = _findings(chart, signs)
+    numbers = [
+        {n: float(chart.series(n)[shown, k]) for n in COLUMNS} for k in range(len(chart.layers))
+    ]
+    layers = tuple(
+        LayerVerdict(
+            k + 1,
+            name,
+            chart.activations[k],
+            tuple(f.verdict for f in findings if name in f.layers),
+            numbers[k],
+            seen=not math.isnan(chart.series("dz_rms")[shown, k]),
+        )
+        for k, name in enumerate(chart.layers)
+    )
+    factor = Record(chart, shown).factor_per_layer()
+    return Diagnosis(findings, layers, chart.step(shown), factor)
+
+
+def _last_whole_record(chart: Chart, broken: int | None) -> int | None:
+    """The last record in which gradients arrived and all numbers are finite."""
+    arrived = np.flatnonzero((~np.isnan(chart.series("dz_rms"))).any(axis=1))
+    usable = arrived if broken is None else arrived[arrived < broken]
+    return int(usable[-1]) if usable.size else None
+
+
+def _dated(chart: Chart, signs: list[Sign]) -> list[Sign]:
+    """Signs with the record in which each illness first showed."""
+    if not signs:
+        return []
+    shown = [{s.verdict for s in Record(chart, r).signs()} for r in range(len(chart))]
+    since = {s.verdict: next(r for r, has in enumerate(shown) if s.verdict in has) for s in signs}
+    return [replace(sign, record=since[sign.verdict]) for sign in signs]
+
+
+def _findings(chart: Chart, signs: list[Sign]) -> tuple[Finding, ...]:
+    """One finding for each illness, the first cause first; signs of the same are joined."""
+    groups = {}
+    for verdict in {sign.verdict for sign in signs}:
+        same = [sign for sign in signs if sign.verdict == verdict]
+        groups[verdict] = same, min(same, key=lambda sign: sign.record)
+    order = sorted(groups, key=lambda v: (groups[v][1].record, ORDER.index(v)))
+    findings = []
+    for verdict in order:
+        same, first = groups[verdict]
+        numbers = {name: value for sign in same for name, value in sign.numbers.items()}
+        began = groups[order[0]][1]
+        came_of_it = began.verdict == "unstable" and first.record > began.record
+        findings.append(
+            Finding(
+                verdict,
+                tuple(chart.layers[k] for k in sorted({k for s in same for k in s.layers})),
+                chart.step(first.record),
+                "; ".join(sign.evidence for sign in same),
+                "cure the unstable steps first, which it came of"
+                if came_of_it
+                else cure(first, chart, set(order)),
+                numbers,
+            )
+        )
+    return tuple(findings)

@@ -1,0 +1,283 @@
+"""Gauge: the statistics of one array after another, fast enough for a training loop.
+
+It says what `statistics.describe` says, many times faster. An array is measured on the spot, while
+it still lies in the processor's cache, with as few calls as will do. One that needs care, because
+it holds NaN or numbers whose squares are lost, is left to `describe`. From a GPU the numbers of a
+whole step come back in one transfer, by `fetched`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad.backend import Array, Device, device_of
+from minigrad.diagnostics.statistics import (
+    BINS,
+    FLOAT,
+    HIGHEST,
+    LOWEST,
+    MIDDLE,
+    NOTHING,
+    Statistics,
+    describe,
+)
+
+RMS, MEAN, STD, MAX, NORM, ZEROS, NANS, INFS = range(len(Statistics._fields))
+
+# Sums of squares between these are exact to rounding; beyond, some squares may have been lost.
+SMALLEST, LARGEST = 1e-280, 1e280
+
+# Below this share of the mean square, mean square - mean^2 has lost digits.
+NARROW = 1e-3
+
+CHUNK = 131072  # elements that are worked on at a time: a megabyte in float64
+SHAPES = 64  # for which memory is kept
+
+_NAN = math.nan
+
+
+class Scratch:
+    """Memory in float64 to compute in, kept for each shape."""
+
+    def __init__(self) -> None:
+        self._of_shape: dict[Any, tuple[Array, Array]] = {}
+
+    def double(self, array: Array) -> Array:
+        """The array in float64, flat."""
+        memory = self._of_shape.get(array.shape)
+        if memory is None:
+            if len(self._of_shape) >= SHAPES:
+                self._of_shape.clear()
+            new = device_of(array).xp.empty(array.shape)
+            memory = self._of_shape[array.shape] = new, new.reshape(-1)
+        memory[0][...] = array
+        return memory[1]
+
+
+class Found(NamedTuple):
+    """What was measured, array by array.
+
+    Attributes:
+        values: float64 (arrays, statistics).
+        sizes: float64 (arrays,), their numbers of elements.
+        owners: (arrays,), what each belongs to.
+    """
+
+    values: FLOAT
+    sizes: FLOAT
+    owners: NDArray[np.intp]
+
+
+class Gauge:
+    """Takes the statistics of arrays.
+
+    Attributes:
+        full: take all statistics, and histograms? Else mean, std, max and zeros are left NaN.
+    """
+
+    def __init__(self) -> None:
+        self.full = False
+        self.scratch = Scratch()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was measured."""
+        self._squares: list[tuple[int, int, float]] = []  # owner, size, sum of squares
+        self._rows: list[tuple[int, int, Statistics]] = []
+        self._away: list[tuple[int, Array, list[Array]]] = []  # owner, array, sums on a GPU
+        self._counts: list[tuple[int, str, Array]] = []  # owner, dtype, histogram by exponent
+
+    def take(self, owner: int, array: Array) -> None:
+        """Measure an array, as belonging to `owner`; it may be changed afterwards."""
+        if self.full:
+            self._count(owner, array)
+        if array.size and not isinstance(array, np.ndarray):
+            self._away.append((owner, array, self._sums(array)))
+        elif self.full or array.size > CHUNK or array.dtype == np.float64:
+            statistics = self._statistics(array, self._sums(array)) if array.size else NOTHING
+            self._rows.append((owner, array.size, statistics))
+        else:
+            x = self.scratch.double(array)
+            square = x.dot(x)  # no square of a smaller type overflows in float64
+            if SMALLEST < square < LARGEST:
+                self._squares.append((owner, array.size, square))
+            else:
+                self._rows.append((owner, array.size, describe(array)))
+
+    # -- one array ---------------------------------------------------------------------------
+
+    def _sums(self, array: Array) -> list[Any]:
+        """The sum of squares; and if full the sum, the number of zeros, the largest magnitude."""
+        xp = device_of(array).xp
+        sums: list[Any] = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in _parts(array):
+                x = self.scratch.double(part)
+                found = [x.dot(x)]
+                if self.full:
+                    largest = xp.maximum(part.max(), -part.min())
+                    found += [x.sum(), xp.count_nonzero(part == 0), largest]
+                sums = found if not sums else _together(xp, sums, found)
+        return sums
+
+    def _statistics(self, array: Array, sums: Sequence[Any]) -> Statistics:
+        n, square = array.size, float(sums[0])
+        if not SMALLEST < square < LARGEST:
+            return describe(array)
+        norm, rms = math.sqrt(square), math.sqrt(square / n)
+        if len(sums) == 1:
+            return Statistics(rms, _NAN, _NAN, _NAN, norm, _NAN, 0.0, 0.0)
+        mean = float(sums[1]) / n
+        variance = square / n - mean * mean
+        if variance < NARROW * square / n:
+            variance = self._variance(array, mean)
+        largest, zeros = float(sums[3]), float(sums[2]) / n
+        return Statistics(rms, mean, math.sqrt(variance), largest, norm, zeros, 0.0, 0.0)
+
+    def _variance(self, array: Array, mean: float) -> float:
+        total = 0.0
+        for part in _parts(array):
+            x = self.scratch.double(part)
+            x -= mean
+            total += float(x.dot(x))
+        return total / int(array.size)
+
+    # -- histograms --------------------------------------------------------------------------
+
+    def _count(self, owner: int, array: Array) -> None:
+        """Count by sign and exponent, which stand in the leading bits of a number."""
+        if array.dtype.name not in _LEADING_BITS:
+            array = array.astype(np.float64)
+        unsigned, signed, digits, one = _LEADING_BITS[array.dtype.name]
+        keys = (array.reshape(-1).view(unsigned) >> digits).view(signed)
+        counts = device_of(array).xp.bincount(keys, minlength=4 * (one + 1))
+        self._counts.append((owner, array.dtype.name, counts))
+
+    # -- all of them -------------------------------------------------------------------------
+
+    def away(self) -> list[Array]:
+        """What is still on a GPU; `collect` wants it fetched."""
+        return [x for _, _, sums in self._away for x in sums] + [c for _, _, c in self._counts]
+
+    def collect(self, fetched: Sequence[Any]) -> Found:
+        """All that was measured."""
+        arrived = iter(fetched)
+        rows = list(self._rows)
+        for owner, array, sums in self._away:
+            here = [float(next(arrived)) for _ in sums]
+            rows.append((owner, array.size, self._statistics(array, here)))
+        self._counts = [(owner, dtype, next(arrived)) for owner, dtype, _ in self._counts]
+        light = np.array(self._squares, dtype=np.float64).reshape(-1, 3)
+        values = np.full((len(light) + len(rows), len(Statistics._fields)), _NAN)
+        values[: len(light), RMS] = np.sqrt(light[:, 2] / light[:, 1])
+        values[: len(light), NORM] = np.sqrt(light[:, 2])
+        values[: len(light), NANS:] = 0.0
+        sizes, owners = light[:, 1], light[:, 0]
+        if rows:
+            values[len(light) :] = [row for _, _, row in rows]
+            sizes = np.append(sizes, [size for _, size, _ in rows])
+            owners = np.append(owners, [owner for owner, _, _ in rows])
+        return Found(values, sizes, owners.astype(np.intp))
+
+    def histograms(self, owners: int) -> NDArray[np.int32]:
+        """After `collect`: int32 (owners, BINS)."""
+        found = np.zeros((owners, BINS), np.int32)
+        for owner, dtype, counts in self._counts:
+            found[owner] += _by_octave(np.asarray(counts), dtype)
+        return found
+
+
+def _parts(array: Array) -> Iterator[Array]:
+    """An array, or if it is large the pieces of it."""
+    if array.size <= CHUNK:
+        yield array
+        return
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        yield flat[start : start + CHUNK]
+
+
+def _together(xp: Any, sums: list[Any], more: list[Any]) -> list[Any]:
+    added = [a + b for a, b in zip(sums[:3], more[:3], strict=True)]
+    return added + [xp.maximum(a, b) for a, b in zip(sums[3:], more[3:], strict=True)]
+
+
+# Per dtype: integers of its size; how many bits are digits; the exponent of 1.0.
+_LEADING_BITS: dict[str, tuple[Any, Any, int, int]] = {
+    "float32": (np.uint32, np.int32, 23, 127),
+    "float64": (np.uint64, np.int64, 52, 1023),
+}
+
+
+def _by_octave(counts: NDArray[np.intp], dtype: str) -> NDArray[np.int32]:
+    """A histogram over `BIN_EDGES` from one over sign and exponent."""
+    found = np.zeros(BINS, np.int32)
+    one = _LEADING_BITS[dtype][-1]
+    lowest, highest = LOWEST + one, HIGHEST + one
+    positive, negative = counts.reshape(2, -1)[:, :-1]  # the last exponent is NaN and infinity
+    for half, bins in ((positive, found[MIDDLE + 1 :]), (negative, found[:MIDDLE][::-1])):
+        found[MIDDLE] += half[:lowest].sum()
+        bins[:] = half[lowest:highest]
+        bins[-1] += half[highest:].sum()
+    return found
+
+
+# -- results -----------------------------------------------------------------------------------
+
+
+def fetched(arrays: Sequence[Any]) -> list[Any]:
+    """Numbers and arrays of any device on the host; what lies on a GPU in one transfer."""
+    here = list(arrays)
+    away: dict[Device, list[int]] = {}
+    for i, array in enumerate(arrays):
+        if hasattr(array, "__cuda_array_interface__"):
+            away.setdefault(device_of(array), []).append(i)
+    for device, places in away.items():
+        flat = [arrays[i].ravel().astype(np.float64) for i in places]
+        host = device.to_host(device.xp.concatenate(flat))
+        parts = np.split(host, np.cumsum([part.size for part in flat])[:-1])
+        for i, part in zip(places, parts, strict=True):
+            here[i] = part.reshape(arrays[i].shape)
+    return here
+
+
+def merged(found: Found, count: int) -> FLOAT:
+    """The statistics of all arrays of an owner together.
+
+    Arguments:
+        found: the statistics of each array.
+        count: how many owners there are.
+
+    Returns:
+        float64 (count, statistics); NaN for an owner without elements.
+    """
+    values, sizes, owners = found
+    result = np.full((count, len(Statistics._fields)), _NAN)
+    if len(set(owners.tolist())) == len(owners):
+        result[owners] = values
+        return result
+    values, owners, sizes = values[sizes > 0], owners[sizes > 0], sizes[sizes > 0]
+    total = np.bincount(owners, sizes, count)
+    share = sizes / total[owners]
+    # Relative to the largest, so that no square is lost.
+    unit, largest = np.zeros(count), np.zeros(count)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        np.maximum.at(unit, owners, values[:, RMS])
+        np.maximum.at(largest, owners, values[:, MAX])
+        unit[~np.isfinite(unit) | (unit == 0)] = 1.0
+        mean = np.bincount(owners, share * values[:, MEAN], count)
+        size = values[:, RMS] / unit[owners]
+        deviation = np.hypot(values[:, STD], values[:, MEAN] - mean[owners]) / unit[owners]
+        result[:, RMS] = unit * np.sqrt(np.bincount(owners, share * size * size, count))
+        result[:, STD] = unit * np.sqrt(np.bincount(owners, share * deviation * deviation, count))
+        result[:, NORM] = result[:, RMS] * np.sqrt(total)
+    result[:, MEAN], result[:, MAX] = mean, largest
+    for column in (ZEROS, NANS, INFS):
+        result[:, column] = np.bincount(owners, share * values[:, column], count)
+    result[total == 0] = _NAN
+    return result

@@ -1,0 +1,115 @@
+"""Which modules of a network are looked at, by which name, and what their weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from minigrad import nn
+from minigrad.errors import ArgumentError
+from minigrad.nn.utils.parametrize import ParametrizationList
+from minigrad.tensor import Tensor
+
+Pattern = str | type[nn.Module]
+
+# What may stand between a layer and its activation.
+PASSES_ON = (
+    nn.BatchNorm1d, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.InstanceNorm1d,
+    nn.Dropout, nn.AlphaDropout, nn.Flatten,
+)  # fmt: skip
+
+
+def named_layers(
+    model: nn.Module,
+    include: Pattern | Iterable[Pattern] = "*",
+    exclude: Pattern | Iterable[Pattern] = (),
+) -> dict[str, nn.Module]:
+    """The layers of a network: its modules with weights of their own, and its residual blocks.
+
+    Arguments:
+        model: the network.
+        include: those layers alone whose path a pattern matches, such as "encoder.*" (as in file
+            names: `*`, `?`, `[...]`), or that are of a class, such as `nn.Linear`. One or several.
+        exclude: likewise, which of these to leave out.
+
+    Returns:
+        Per path in the network, in the order of `model.named_modules()`, the module. The network
+        itself goes by the name of its class. A module that is shared stands under its first path.
+
+    Raises:
+        ArgumentError: there is no layer, a pattern matches none, or all are excluded.
+
+    >>> model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 2))
+    >>> list(named_layers(model)), list(named_layers(model, nn.Linear))
+    (['0', '1', '3'], ['0', '3'])
+    """
+    layers = {
+        path or type(module).__name__: module
+        for path, module in model.named_modules()
+        if (weights_of(module) or isinstance(module, nn.Residual))
+        and not isinstance(module, ParametrizationList)
+    }
+    if not layers:
+        raise ArgumentError(
+            f"Probe: {type(model).__name__} has no layer with weights to look at; pass the module "
+            "that holds the layers"
+        )
+    chosen = _matching(layers, "include", include)
+    left_out = _matching(layers, "exclude", exclude)
+    found = {path: layers[path] for path in layers if path in chosen - left_out}
+    if not found:
+        raise ArgumentError(
+            f"Probe: nothing is left to look at: exclude={exclude!r} takes out all that "
+            f"include={include!r} takes in"
+        )
+    return found
+
+
+def _matching(
+    layers: dict[str, nn.Module], argument: str, patterns: Pattern | Iterable[Pattern]
+) -> set[str]:
+    found: set[str] = set()
+    for pattern in [patterns] if isinstance(patterns, str | type) else patterns:
+        if isinstance(pattern, type):
+            matched = {path for path, module in layers.items() if isinstance(module, pattern)}
+        else:
+            matched = {path for path in layers if fnmatchcase(path, pattern)}
+        if not matched:
+            raise ArgumentError(
+                f"Probe: {argument}={pattern!r} matches no layer; the layers are {_some(layers)}"
+            )
+        found |= matched
+    return found
+
+
+def _some(layers: Iterable[str]) -> str:
+    names = list(layers)
+    return ", ".join(names if len(names) <= 12 else [*names[:6], "...", *names[-3:]])
+
+
+def weights_of(module: nn.Module) -> list[Tensor]:
+    """What a module learns itself, its biases left out.
+
+    Of a weight that is computed (see `nn.utils.parametrize`), it is what it is computed from.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> [weight.shape for weight in weights_of(layer)]
+    [(2, 1), (2, 3)]
+    """
+    own = module._registered("parameter")
+    computed = dict(module._registered("module")).get("parametrizations")
+    for name, each in computed.items() if isinstance(computed, nn.ModuleDict) else ():
+        own += [(name, parameter) for parameter in each.parameters(recurse=False)]
+    return [parameter for name, parameter in own if not name.startswith("bias")]
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """The first Tensor in what a module returned: that, or the first in a tuple, list or dict."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, dict):
+        output = output.values()
+    elif not isinstance(output, tuple | list):
+        return None
+    return next((t for t in map(first_tensor, output) if t is not None), None)

@@ -1,0 +1,172 @@
+"""The look that all house figures share: colours, markers, lines, legends.
+
+Colours are those of Okabe & Ito, which colour-blind readers tell apart; markers do the same in
+grey print.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Neighbours differ in lightness as well as in hue.
+CURVES = (
+    ("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#D55E00", "v"),
+    ("#56B4E9", "P"),
+)  # fmt: skip
+DARK = "#222222"
+DOTS = (0, (1, 2.5))  # far enough apart that the measured line shows between them
+
+LAYER_AXIS = "layer (1 = nearest the input)"
+
+
+def look(place: int) -> tuple[str, str]:
+    """Colour and marker of a curve; after six curves the colours return with other markers."""
+    turn, k = divmod(place, len(CURVES))
+    return CURVES[k][0], CURVES[(k + turn) % len(CURVES)][1]
+
+
+def axes_or_current(ax: Axes | None) -> Axes:
+    """`ax`, or without one the current axes; a figure made for them has room for a legend."""
+    import matplotlib.pyplot as plt
+
+    if ax is None and not plt.get_fignums():
+        plt.figure(layout="constrained")
+    return plt.gca() if ax is None else ax
+
+
+def log10_of(values: Sequence[float | None] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """log10, and NaN where there is no place on such an axis: for 0, negatives, NaN, infinity.
+
+    >>> log10_of([100.0, 0.0, None]).tolist()
+    [2.0, nan, nan]
+    """
+    array = np.array(values, dtype=np.float64)
+    usable = np.isfinite(array) & (array > 0)
+    return np.log10(array, out=np.full(array.shape, np.nan), where=usable)
+
+
+def grid(ax: Axes) -> None:
+    """The thin grid behind the curves."""
+    ax.grid(alpha=0.25, linewidth=0.6)
+
+
+def layer_numbers(depth: int) -> list[int]:
+    """Where an axis of layers 1 to depth has its ticks; there is no layer 0.
+
+    >>> layer_numbers(50)
+    [1, 10, 20, 30, 40, 50]
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = MaxNLocator(6, integer=True).tick_values(1, depth)
+    return [1, *(int(tick) for tick in ticks if 1 < tick <= depth)]
+
+
+def layer_ticks(ax: Axes, depth: int) -> None:
+    """Ticks and label of an x axis of layers 1 to depth, which it shows all."""
+    counting_axis(ax, depth, LAYER_AXIS)
+
+
+def counting_axis(ax: Axes, last: int, label: str) -> None:
+    """An x axis that counts from 1 and reaches over all, also where a curve ends before."""
+    ax.update_datalim([(1, 0), (last, 0)], updatey=False)
+    ax.autoscale_view()
+    ax.set_xticks(layer_numbers(last))
+    ax.set_xlabel(label)
+
+
+def step_axis(ax: Axes, steps: Sequence[float], unit: str = "step") -> None:
+    """Label and ticks of an x axis of training steps; few have a tick each, as far as they fit.
+
+    It reaches over all of them, also where a curve ends before.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    ax.update_datalim([(min(steps), 0), (max(steps), 0)], updatey=False)
+    ax.autoscale_view()
+    span = max(steps) - min(steps)
+    if len(steps) <= 6 and all(b - a >= span / 12 for a, b in pairwise(sorted(steps))):
+        ax.set_xticks(steps)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.set_xlabel(unit)
+
+
+def isolated(values: NDArray[np.float64]) -> list[int]:
+    """Places of numbers with NaN on both sides: a line between neighbours does not show them.
+
+    >>> isolated(np.array([1.0, np.nan, 2.0, 3.0]))
+    [0]
+    """
+    there = np.pad(~np.isnan(values), 1)
+    return [int(i) for i in np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:])]
+
+
+def told(text: str) -> Any:
+    """A line of a legend that is nothing but words, for what curves cannot show."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="none", label=textwrap.fill(text, 48))
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers of layers in words.
+
+    >>> ranges([1, 2, 3, 7]), ranges([4])
+    ('layers 1-3, 7', 'layer 4')
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    told = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+    return f"layer{'' if told.isdigit() else 's'} {told}"
+
+
+def makes_room(ax: Axes) -> bool:
+    """Whether the figure's layout makes room for what is beside the axes."""
+    return ax.figure.get_layout_engine() is not None
+
+
+def legend(ax: Axes, handles: Sequence[Any], *, inside: bool = True) -> None:
+    """A legend below the axes if the figure makes room there; else inside, or above them."""
+    if not handles:
+        return
+    if not makes_room(ax):
+        where: dict[str, Any] = {"loc": "best", "framealpha": 0.8}
+        if not inside:
+            where = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(handles),
+                     "frameon": False}  # fmt: skip
+        ax.legend(handles=handles, fontsize="small", **where)
+        return
+    for ncols in (4, 3, 2, 1):
+        found = ax.legend(
+            handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.5,
+            ncols=ncols, frameon=False, fontsize="small", handleheight=1.2,
+        )  # fmt: skip
+        if found.get_window_extent().width <= ax.bbox.width or ncols == 1:
+            return
+
+
+def legend_below(figure: Figure, handles: list[Any]) -> None:
+    """A legend below all panels, in as many columns as the figure is wide enough for."""
+    for ncols in (5, 4, 3, 2, 1):
+        legend = figure.legend(
+            handles=handles, loc="outside lower center", ncols=ncols, frameon=False,
+            fontsize="small",
+        )  # fmt: skip
+        if legend.get_window_extent().width <= figure.bbox.width or ncols == 1:
+            return
+        legend.remove()

@@ -1,0 +1,393 @@
+"""Recording: what was measured of one run, layer by layer and step by step, as plain data."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minigrad.diagnostics import files
+from minigrad.diagnostics.statistics import (
+    BIN_EDGES,
+    BINS,
+    FLOAT,
+    Statistics,
+    signal_to_noise,
+)
+from minigrad.errors import ArgumentError, GraphError
+
+# What is measured in: the output z of a layer, the output a of its activation, and the gradient
+# of the loss with respect to z and to the layer's weights.
+SIGNALS = ("z", "a", "dz", "dw")
+
+MEASURED = (
+    *(f"{signal}_{statistic}" for signal in SIGNALS for statistic in Statistics._fields),
+    "update_ratio", "saturated", "dead", "revived", "dw_clipped_rms", "dw_cosine",
+)  # fmt: skip
+
+# One further is computed from others when it is asked for.
+SERIES = (*MEASURED, "dw_snr")
+
+COLUMN = {name: index for index, name in enumerate(MEASURED)}
+
+
+def columns_of(signal: str) -> slice:
+    """Where the statistics of a signal stand among the series that are measured."""
+    first = COLUMN[f"{signal}_{Statistics._fields[0]}"]
+    return slice(first, first + len(Statistics._fields))
+
+
+# What the table shows, with its headings.
+SHOWN = {"z_rms": "rms z", "dz_rms": "rms dL/dz", "dw_rms": "rms dL/dW", "update_ratio": "update/W"}
+
+
+class Recording:
+    """What was measured of one run: numbers per layer and recorded step.
+
+    `Probe` fills one in a training loop; figures, verdicts and comparisons read it. Names of
+    series are made of a signal and a statistic, `dz_rms` say. The signals:
+
+        z     output of the layer, before its activation
+        a     output of its activation
+        dz    dL/dz. L is the loss as it was given: if that is a mean over the batch, dL/dz holds
+              the factor 1/batch size
+        dw    dL/dW as backward leaves it, before any clipping
+
+    the statistics: rms, mean, std, max (largest magnitude), norm (L2), and the shares zeros, nans
+    and infs; see `statistics.Statistics`. Besides these there are
+
+        update_ratio      rms(W after - W before) / rms(W before) of the optimizer's step
+        saturated         share of a's elements where the activation is saturated
+        dead              share of units that were dead all through a window of records
+        revived           how many units were dead in the record before, and no longer are
+        dw_clipped_rms    rms of dL/dW as the optimizer saw it, so after clipping
+        dw_cosine         cosine of dL/dW with that of the record before
+        dw_snr            signal-to-noise ratio of dL/dW; see `statistics.signal_to_noise`
+
+    Arguments:
+        layers: their names.
+        activations: per layer the class name of its activation; "" where there is none.
+        meta: whatever else belongs to the run, as plain data: its name, learning rate, ...
+
+    Attributes:
+        layers, activations, meta: as given.
+        steps: the number of each recorded step, counted from 0.
+        skipped: what could not be looked at, and why, by name of layer or module.
+
+    >>> rec = Recording(["first", "second"])
+    >>> rec.add(0, {"dz_rms": [1e-3, 1.0]}, loss=2.3)
+    >>> rec.series("dz_rms")
+    array([[0.001, 1.   ]])
+    >>> rec.series("z_rms")
+    array([[nan, nan]])
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str],
+        activations: Mapping[str, str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.layers = list(layers)
+        if len(set(self.layers)) < len(self.layers):
+            raise ArgumentError("Recording: two layers have the same name; name each once")
+        self.activations = dict.fromkeys(self.layers, "") | dict(activations or {})
+        self.meta = dict(meta or {})
+        self.skipped: dict[str, str] = {}
+        self.steps: list[int] = []
+        self._losses: list[float] = []
+        self._rows: list[FLOAT] = []  # per record (layers, MEASURED)
+        self._counts: dict[int, NDArray[np.int32]] = {}  # per record (SIGNALS, layers, BINS)
+
+    # -- filling it --------------------------------------------------------------------------
+
+    def add(
+        self,
+        step: int,
+        values: Mapping[str, ArrayLike],
+        *,
+        loss: float = math.nan,
+        histograms: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append a record.
+
+        Arguments:
+            step: number of the training step.
+            values: per name of a series one number for each layer; what is left out is NaN.
+            loss: of the step, where known.
+            histograms: per signal int counts of shape (layers, BINS).
+
+        Raises:
+            ArgumentError: an unknown name, or not one number for each layer.
+        """
+        row = np.full((len(self.layers), len(MEASURED)), math.nan)
+        for name, value in values.items():
+            if name not in COLUMN:
+                raise ArgumentError(_unknown("Recording.add", name, MEASURED))
+            numbers = np.asarray(value, dtype=np.float64)
+            if numbers.shape != (len(self.layers),):
+                raise ArgumentError(
+                    f"Recording.add: {name} has shape {numbers.shape}; it takes one number for "
+                    f"each of the {len(self.layers)} layers"
+                )
+            row[:, COLUMN[name]] = numbers
+        counts = None if histograms is None else self._checked_counts(histograms)
+        self._append(step, row, loss, counts)
+
+    def _append(self, step: int, row: FLOAT, loss: float, counts: NDArray[np.int32] | None) -> None:
+        if counts is not None:
+            self._counts[len(self._rows)] = counts
+        self._rows.append(row)
+        self.steps.append(step)
+        self._losses.append(float(loss))
+
+    def _checked_counts(self, histograms: Mapping[str, Any]) -> NDArray[np.int32]:
+        counts = np.zeros((len(SIGNALS), len(self.layers), BINS), np.int32)
+        for signal, given in histograms.items():
+            if signal not in SIGNALS:
+                raise ArgumentError(_unknown("Recording.add", signal, SIGNALS, "histogram"))
+            found = np.asarray(given)
+            if found.shape != counts.shape[1:]:
+                raise ArgumentError(
+                    f"Recording.add: the histogram of {signal} has shape {found.shape}; it takes "
+                    f"(layers, bins) = {counts.shape[1:]}"
+                )
+            counts[SIGNALS.index(signal)] = found
+        return counts
+
+    # -- reading it --------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """How many steps were recorded."""
+        return len(self.steps)
+
+    @property
+    def loss(self) -> FLOAT:
+        """The loss of each record, shape (records,); NaN where it is not known."""
+        return np.array(self._losses, dtype=np.float64)
+
+    def series(self, name: str) -> FLOAT:
+        """One quantity, over records and layers.
+
+        Arguments:
+            name: such as "dz_rms"; the class lists them, as does `recording.SERIES`.
+
+        Returns:
+            float64 of shape (records, layers); NaN where nothing arrived.
+
+        Raises:
+            ArgumentError: another name.
+        """
+        if name == "dw_snr":
+            return signal_to_noise(self.series("dw_norm"), self.series("dw_cosine"))
+        if name not in COLUMN:
+            raise ArgumentError(_unknown("series", name, SERIES))
+        column = COLUMN[name]
+        found = [row[:, column] for row in self._rows]
+        return np.array(found, dtype=np.float64).reshape(len(found), len(self.layers))
+
+    @property
+    def bin_edges(self) -> FLOAT:
+        """The edges of all histograms, shape (bins + 1,); see `statistics.BIN_EDGES`."""
+        return BIN_EDGES.copy()
+
+    @property
+    def histogram_steps(self) -> list[int]:
+        """The steps of those records for which histograms were taken."""
+        return [self.steps[index] for index in sorted(self._counts)]
+
+    def histogram(self, signal: str) -> NDArray[np.int64]:
+        """How the elements of a signal spread over the bins between `bin_edges`.
+
+        Arguments:
+            signal: "z", "a", "dz" or "dw".
+
+        Returns:
+            int64 of shape (records, layers, bins); 0 in records without histograms, see
+            `histogram_steps`.
+
+        Raises:
+            ArgumentError: another name.
+        """
+        if signal not in SIGNALS:
+            raise ArgumentError(_unknown("histogram", signal, SIGNALS, "histogram"))
+        counts = np.zeros((len(self), len(self.layers), BINS), np.int64)
+        for index, found in self._counts.items():
+            counts[index] = found[SIGNALS.index(signal)]
+        return counts
+
+    # -- showing it --------------------------------------------------------------------------
+
+    def table(self, record: int = -1) -> str:
+        """One record as text, a line for each layer; `-` where nothing arrived.
+
+        Arguments:
+            record: its place among the records; by default the last.
+
+        Raises:
+            GraphError: nothing was recorded.
+            ArgumentError: there is no such record.
+
+        >>> rec = Recording(["first", "second"])
+        >>> rec.add(20, {"dz_rms": [1e-3, 1.0]})
+        >>> print(rec.table())
+        step 20
+        layer       rms z  rms dL/dz  rms dL/dW   update/W
+        first           -   1.00e-03          -          -
+        second          -   1.00e+00          -          -
+        """
+        heading, rows = self._shown(record)
+        width = max(map(len, ["layer", *self.layers]))
+        titles = "".join(f"{title:>11}" for title in SHOWN.values())
+        lines = [heading, f"{'layer':<{width}}{titles}"]
+        lines += [
+            f"{name:<{width}}" + "".join(f"{cell:>11}" for cell in cells) for name, cells in rows
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The last record as a table, for notebooks."""
+        if not self.steps:
+            return f"<p>{html.escape(repr(self))}</p>"
+        heading, rows = self._shown(-1)
+        titles = "".join(f"<th>{title}</th>" for title in ["layer", *SHOWN.values()])
+        body = "".join(
+            f"<tr><td>{html.escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+            for name, cells in rows
+        )
+        return f"<table><caption>{heading}</caption><tr>{titles}</tr>{body}</table>"
+
+    def _shown(self, record: int) -> tuple[str, list[tuple[str, list[str]]]]:
+        """Heading of one record, and per layer its cells."""
+        if not self.steps:
+            raise GraphError(
+                "table: nothing was recorded; run forward and backward inside `with probe:`"
+            )
+        if not -len(self) <= record < len(self):
+            raise ArgumentError(f"table: no record {record}; there are {len(self)}")
+        row, loss = self._rows[record], self._losses[record]
+        heading = f"step {self.steps[record]}" + ("" if math.isnan(loss) else f", loss {loss:.4g}")
+        return heading, [
+            (layer, [_cell(name, numbers) for name in SHOWN])
+            for layer, numbers in zip(self.layers, row, strict=True)
+        ]
+
+    # -- keeping it --------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as dicts, lists, numbers and strings that JSON can hold.
+
+        NaN becomes None, infinities "inf" and "-inf". Histograms stand with those records that
+        have them: per signal and layer, the first bin that is not empty and the counts from there.
+        """
+        return {
+            "layers": list(self.layers), "activations": dict(self.activations),
+            "skipped": dict(self.skipped), "meta": dict(self.meta),
+            "records": [self._plain(index) for index in range(len(self))],
+        }  # fmt: skip
+
+    def _plain(self, index: int) -> dict[str, Any]:
+        row = self._rows[index].T.tolist()
+        record: dict[str, Any] = {
+            "step": self.steps[index],
+            "loss": files.plain_number(self._losses[index]),
+            "series": {
+                name: [files.plain_number(value) for value in values]
+                for name, values in zip(MEASURED, row, strict=True)
+            },
+        }
+        if index in self._counts:
+            found = zip(SIGNALS, self._counts[index], strict=True)
+            record["histograms"] = {name: [_trimmed(c) for c in counts] for name, counts in found}
+        return record
+
+    def to_jsonl(self, path: str | Path) -> None:
+        """Write everything to a file: a heading, then one line of JSON for each record."""
+        files.write_jsonl(self.to_dict(), path)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a table with a line for each record and layer, and the series as columns.
+
+        Losses and activations are in it; histograms, `meta` and `skipped` are not.
+        """
+        files.write_csv(self.to_dict(), MEASURED, path)
+
+    def to_dataframe(self) -> Any:
+        """The table of `to_csv` as a pandas DataFrame.
+
+        Raises:
+            ArgumentError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ArgumentError(
+                "to_dataframe: needs pandas, which is not installed; pip install pandas, or use "
+                "to_csv or to_dict"
+            ) from None
+        return pandas.DataFrame(files.rows(self.to_dict()), columns=[*files.KEYS, *MEASURED])
+
+    @staticmethod
+    def load(path: str | Path) -> Recording:
+        """Read what `to_jsonl` or `to_csv` wrote, by the file's suffix.
+
+        Raises:
+            ArgumentError: another suffix, or a file that is no recording.
+        """
+        readers = {".jsonl": files.read_jsonl, ".csv": files.read_csv}
+        suffix = Path(path).suffix.lower()
+        if suffix not in readers:
+            raise ArgumentError(f"load: {path} ends in neither .jsonl nor .csv")
+        return Recording.from_dict(readers[suffix](path))
+
+    @staticmethod
+    def from_dict(plain: Mapping[str, Any]) -> Recording:
+        """The recording that `to_dict` describes."""
+        found = Recording(plain["layers"], plain["activations"], plain["meta"])
+        found.skipped.update(plain["skipped"])
+        for record in plain["records"]:
+            counts = record.get("histograms")
+            found.add(
+                record["step"],
+                {name: files.numbers(values) for name, values in record["series"].items()},
+                loss=files.number(record["loss"]),
+                histograms=counts and {n: list(map(_filled, rows)) for n, rows in counts.items()},
+            )
+        return found
+
+    def __repr__(self) -> str:
+        span = f", steps {self.steps[0]} to {self.steps[-1]}" if self.steps else ""
+        return f"<{type(self).__name__}: {len(self)} records of {len(self.layers)} layers{span}>"
+
+
+def _unknown(asked: str, name: Any, valid: Sequence[str], what: str = "series") -> str:
+    return f"{asked}: no {what} {name!r}; use one of {', '.join(valid)}"
+
+
+def _cell(name: str, numbers: FLOAT) -> str:
+    """One number of a layer's row. Where NaN arrived it says so; where nothing arrived, `-`."""
+    value = numbers[COLUMN[name]]
+    signal = "dw" if name == "update_ratio" else name.partition("_")[0]
+    has_nans = numbers[COLUMN[f"{signal}_nans"]] > 0
+    return "-" if np.isnan(value) and not has_nans else f"{value:.2e}"
+
+
+def _trimmed(counts: NDArray[np.int32]) -> list[Any]:
+    """The first bin that is not empty, and the counts from there to the last such."""
+    filled = counts.nonzero()[0]
+    if not filled.size:
+        return [0, []]
+    first, last = int(filled[0]), int(filled[-1])
+    return [first, counts[first : last + 1].tolist()]
+
+
+def _filled(trimmed: Sequence[Any]) -> NDArray[np.int32]:
+    first, counts = trimmed
+    found = np.zeros(BINS, np.int32)
+    found[first : first + len(counts)] = counts
+    return found

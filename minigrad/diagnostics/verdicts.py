@@ -1,0 +1,167 @@
+"""What `diagnose` says: verdicts on a network and on each of its layers, as text and as data."""
+
+from __future__ import annotations
+
+import html
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# In the order in which a network's verdict takes the first: what causes before what it causes.
+# Where units are flat the gradient dies or grows with depth, and what dies ends in underflow; and
+# a network that is ill before its first step makes for steps that are unstable.
+ORDER = ("saturated", "dead", "exploding", "vanishing", "underflow", "unstable")
+
+HEALTHY, UNKNOWN = "healthy", "unknown"
+
+COLUMNS = {
+    "dz_rms": "dL/dz", "dw_rms": "dL/dW", "z_rms": "z",
+    "saturated": "saturated", "dead": "dead", "update_ratio": "update/W",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One illness.
+
+    Attributes:
+        verdict: its name.
+        layers: those that have it; none where it is one of the whole.
+        since: the step at which it first showed.
+        evidence: what was measured, and where.
+        cure: what to try.
+        numbers: the evidence as numbers.
+    """
+
+    verdict: str
+    layers: tuple[str, ...]
+    since: int
+    evidence: str
+    cure: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.evidence}. Try: {self.cure}"
+
+
+@dataclass(frozen=True)
+class LayerVerdict:
+    """One layer.
+
+    Attributes:
+        index: its place among the layers that were looked at, from 1.
+        name: its path in the network.
+        activation: class name of its activation, or "".
+        verdicts: all it has, the cause first; empty if healthy.
+        numbers: `dz_rms`, `dw_rms`, `z_rms`, `saturated`, `dead` and `update_ratio`; NaN where
+            nothing was measured.
+        seen: did a finite gradient arrive there?
+    """
+
+    index: int
+    name: str
+    activation: str
+    verdicts: tuple[str, ...]
+    numbers: Mapping[str, float]
+    seen: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """The first of its verdicts; else "healthy", or "unknown" where no gradient arrived."""
+        if self.verdicts:
+            return self.verdicts[0]
+        return HEALTHY if self.seen else UNKNOWN
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` found. `print` shows it as a table, a notebook as a coloured one.
+
+    Attributes:
+        findings: every illness, the first cause first.
+        layers: a `LayerVerdict` for each.
+        step: the step that the numbers of the layers are from.
+        factor_per_layer: what the rms of dL/dz is multiplied by on each step towards the input,
+            the geometric mean over the hidden layers; NaN where it cannot be told.
+    """
+
+    findings: tuple[Finding, ...]
+    layers: tuple[LayerVerdict, ...]
+    step: int
+    factor_per_layer: float
+
+    @property
+    def verdict(self) -> str:
+        """The first cause, or "healthy"."""
+        return self.findings[0].verdict if self.findings else HEALTHY
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Every illness, the first cause first; empty if there is none."""
+        return tuple(finding.verdict for finding in self.findings)
+
+    def table(self) -> str:
+        """Verdict, evidence and cure of each illness, and a line for every layer.
+
+        Numbers are root mean squares; `-` stands where nothing was measured.
+        """
+        lines = [f"verdict: {self.verdict}{self._factor()}"]
+        for finding in self.findings:
+            for words in (f"{finding.verdict}: {finding.evidence}", f"try: {finding.cure}"):
+                lines += textwrap.wrap(words, 92, initial_indent="  ", subsequent_indent="      ")
+        widest = max(map(len, ["layer", *(layer.name for layer in self.layers)]))
+        titles = "".join(f"{title:>10}" for title in COLUMNS.values())
+        lines += ["", f"{'layer':<{widest}}  {'verdict':<10}{titles}"]
+        lines += [
+            f"{layer.name:<{widest}}  {layer.verdict:<10}"
+            + "".join(f"{cell:>10}" for cell in _cells(layer))
+            for layer in self.layers
+        ]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _factor(self) -> str:
+        if math.isnan(self.factor_per_layer):
+            return ""
+        return f" (dL/dz is multiplied by {self.factor_per_layer:.3g} per layer towards the input)"
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks, with a colour beside each word."""
+        head = f"<p><b>verdict: {_coloured(self.verdict)}</b>{html.escape(self._factor())}</p>"
+        items = "".join(
+            f"<li>{_coloured(f.verdict)}: {html.escape(f.evidence)}.<br>"
+            f"<i>Try:</i> {html.escape(f.cure)}.</li>"
+            for f in self.findings
+        )
+        titles = "".join(f"<th>{title}</th>" for title in ["layer", "verdict", *COLUMNS.values()])
+        rows = "".join(
+            f"<tr><td>{html.escape(layer.name)}</td><td>{_coloured(layer.verdict)}</td>"
+            + "".join(f"<td>{cell}</td>" for cell in _cells(layer))
+            + "</tr>"
+            for layer in self.layers
+        )
+        return f"{head}<ul>{items}</ul><table><tr>{titles}</tr>{rows}</table>"
+
+
+def _cells(layer: LayerVerdict) -> list[str]:
+    return [_cell(name, layer.numbers.get(name, math.nan)) for name in COLUMNS]
+
+
+def _cell(name: str, value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0%}" if name in ("saturated", "dead") else f"{value:.1e}"
+
+
+# Okabe & Ito (2008): told apart by colour-blind readers, too.
+_COLOURS = {
+    "saturated": "#CC79A7", "dead": "#000000", "exploding": "#D55E00", "vanishing": "#0072B2",
+    "underflow": "#56B4E9", "unstable": "#E69F00", HEALTHY: "#009E73", UNKNOWN: "#999999",
+}  # fmt: skip
+
+
+def _coloured(verdict: str) -> str:
+    return f'<span style="color:{_COLOURS[verdict]}">&#9632;</span> {verdict}'

@@ -1,0 +1,242 @@
+"""Recordings as plain data: what goes in comes out, from memory and from files."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import math
+
+import numpy as np
+import pytest
+
+from minigrad.diagnostics import Probe
+from minigrad.diagnostics.comparison import compare
+from minigrad.diagnostics.recording import MEASURED, SERIES, SIGNALS, Recording
+from minigrad.diagnostics.statistics import BIN_EDGES, BINS
+from minigrad.errors import ArgumentError, GraphError
+
+
+@pytest.fixture
+def recording(rng) -> Recording:
+    """Three records of two layers with all there is, NaN, infinity and long fractions included."""
+    found = Recording(["a.0", "b"], {"a.0": "Tanh"}, {"name": "run", "lr": 0.1})
+    found.skipped["c"] = "was never called"
+    for index, step in enumerate((0, 10, 25)):
+        values = {name: rng.normal(size=2) * 10.0 ** rng.integers(-300, 300) for name in MEASURED}
+        values["z_max"] = [np.inf, -np.inf]
+        values["dz_rms"] = [np.nan, 1 / 3]
+        counts = {signal: rng.integers(0, 3, (2, BINS)) for signal in SIGNALS}
+        counts["dw"][1] = 0
+        found.add(step, values, loss=[2.5, math.nan, 1 / 7][index],
+                  histograms=None if index == 1 else counts)  # fmt: skip
+    return found
+
+
+def assert_same(a: Recording, b: Recording, histograms: bool = True) -> None:
+    assert (a.layers, a.activations, a.steps) == (b.layers, b.activations, b.steps)
+    np.testing.assert_array_equal(a.loss, b.loss)
+    for name in SERIES:
+        np.testing.assert_array_equal(a.series(name), b.series(name), err_msg=name)
+    if histograms:
+        assert (a.meta, a.skipped) == (b.meta, b.skipped)
+        assert a.histogram_steps == b.histogram_steps
+        for signal in SIGNALS:
+            np.testing.assert_array_equal(a.histogram(signal), b.histogram(signal))
+
+
+# -- filling and reading -------------------------------------------------------------------------
+
+
+def test_what_is_added_is_read_and_the_rest_is_nan():
+    rec = Recording(["one", "two"])
+    rec.add(3, {"z_rms": [1.0, 2.0]}, loss=0.5)
+    rec.add(7, {"z_rms": [3.0, np.nan], "dead": [0.0, 1.0]})
+    assert len(rec) == 2 and rec.steps == [3, 7] and rec.activations == {"one": "", "two": ""}
+    np.testing.assert_array_equal(rec.loss, [0.5, np.nan])
+    np.testing.assert_array_equal(rec.series("z_rms"), [[1, 2], [3, np.nan]])
+    np.testing.assert_array_equal(rec.series("dead"), [[np.nan, np.nan], [0, 1]])
+    assert rec.series("dw_snr").shape == (2, 2)
+    assert rec.histogram("z").shape == (2, 2, BINS) and rec.histogram_steps == []
+    np.testing.assert_array_equal(rec.bin_edges, BIN_EDGES)
+
+
+def test_an_empty_recording_has_empty_series_and_no_table():
+    rec = Recording(["one"])
+    assert len(rec) == 0 and rec.loss.shape == (0,)
+    for name in SERIES:
+        assert rec.series(name).shape == (0, 1)
+    assert rec.histogram("dw").shape == (0, 1, BINS)
+    with pytest.raises(GraphError, match="table: nothing was recorded"):
+        rec.table()
+    assert "0 records of 1 layers" in rec._repr_html_()
+
+
+def test_histograms_stand_with_their_records(recording):
+    counts = recording.histogram("z")
+    assert counts.dtype == np.int64 and recording.histogram_steps == [0, 25]
+    assert counts[0].sum() > 0 and counts[1].sum() == 0 and counts[2].sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r: r.add(0, {"z_sum": [1, 2]}), "no series 'z_sum'; use one of z_rms"),
+        (lambda r: r.add(0, {"dw_snr": [1, 2]}), "no series 'dw_snr'"),
+        (lambda r: r.add(0, {"z_rms": [1.0]}), r"z_rms has shape \(1,\); it takes one number for"),
+        (lambda r: r.add(0, {}, histograms={"y": []}), "no histogram 'y'; use one of z, a, dz, dw"),
+        (lambda r: r.add(0, {}, histograms={"z": [1]}), r"of z has shape \(1,\); it takes"),
+        (lambda r: r.series("rms"), "no series 'rms'; use one of z_rms"),
+        (lambda r: r.histogram("dx"), "no histogram 'dx'; use one of z, a, dz, dw"),
+        (lambda r: r.table(5), "no record 5; there are 3"),
+        (lambda r: Recording(["x", "x"]), "two layers have the same name"),
+    ],
+)
+def test_wrong_names_and_shapes_are_explained(recording, call, message):
+    with pytest.raises(ArgumentError, match=message):
+        call(recording)
+    assert len(recording) == 3
+
+
+# -- showing -------------------------------------------------------------------------------------
+
+
+def test_the_table_tells_nan_from_nothing():
+    rec = Recording(["first", "second"])
+    rec.add(20, {"z_rms": [np.nan, np.nan], "z_nans": [0.5, np.nan], "dz_rms": [1e-3, 2.0]}, loss=3)
+    assert [line.split() for line in rec.table().splitlines()] == [
+        ["step", "20,", "loss", "3"],
+        ["layer", "rms", "z", "rms", "dL/dz", "rms", "dL/dW", "update/W"],
+        ["first", "nan", "1.00e-03", "-", "-"],
+        ["second", "-", "2.00e+00", "-", "-"],
+    ]
+    html = rec._repr_html_()
+    assert html.count("<tr>") == 3 and "step 20" in html and "1.00e-03" in html
+
+
+def test_names_cannot_break_the_html():
+    rec = Recording(["<b>&"])
+    rec.add(0, {"z_rms": [1.0]})
+    assert "<b>" not in rec._repr_html_() and "&lt;b&gt;&amp;" in rec._repr_html_()
+    assert "<b>" not in compare(rec, names=["<b>"])._repr_html_()
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+def test_jsonl_brings_everything_back(recording, tmp_path):
+    path = tmp_path / "run.jsonl"
+    recording.to_jsonl(path)
+    assert_same(Probe.load(path), recording)
+    for line in path.read_text().splitlines():  # strict JSON, one object a line
+        json.loads(line, parse_constant=pytest.fail)
+
+
+def test_csv_brings_the_numbers_back(recording, tmp_path):
+    recording.to_csv(tmp_path / "run.csv")
+    assert_same(Recording.load(tmp_path / "run.csv"), recording, histograms=False)
+
+
+def test_a_dict_describes_it(recording):
+    plain = json.loads(json.dumps(recording.to_dict(), allow_nan=False))
+    assert_same(Recording.from_dict(plain), recording)
+    assert plain["records"][0]["series"]["dz_rms"] == [None, 1 / 3]
+    assert plain["records"][0]["series"]["z_max"] == ["inf", "-inf"]
+
+
+def test_an_empty_recording_survives_its_file(tmp_path):
+    rec = Recording(["one"])
+    rec.to_jsonl(tmp_path / "empty.jsonl")
+    rec.to_csv(tmp_path / "empty.csv")
+    assert_same(Recording.load(tmp_path / "empty.jsonl"), rec)
+    assert len(Recording.load(tmp_path / "empty.csv")) == 0
+
+
+def test_a_dataframe_has_a_row_for_each_record_and_layer(recording):
+    pandas = pytest.importorskip("pandas")
+    frame = recording.to_dataframe()
+    assert isinstance(frame, pandas.DataFrame) and len(frame) == 6
+    assert frame["layer"].tolist() == ["a.0", "b"] * 3
+    np.testing.assert_array_equal(frame["dz_rms"], recording.series("dz_rms").ravel())
+
+
+def test_without_pandas_the_cure_is_named(recording, monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name == "pandas":
+            raise ImportError
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(ArgumentError, match=r"to_dataframe: needs pandas.*pip install pandas"):
+        recording.to_dataframe()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("run.txt", "", "ends in neither .jsonl nor .csv"),
+        ("run.jsonl", "", "is no recording; write one with to_jsonl"),
+        ("run.jsonl", '{"a": 1}\n', "is no recording; write one with to_jsonl"),
+        ("run.jsonl", '{"format": "minigrad recording 1", "lay', "line 1 of .* is no JSON"),
+        ("run.csv", "a,b\n1,2\n", "is no recording: it lacks the columns activation, layer"),
+        ("run.csv", "record,step,loss,layer,activation,z_rms\n0,0,,one,,1.0\n0,0,", "line 3 of"),
+        ("run.csv", "record,step,loss,layer,activation,z_rms\n0,0,,one,,x\n", "line 2 of .*'x'"),
+        ("run.csv", "record,step,loss,layer,activation,z\n0,0,,one,,1\n", "no series 'z'"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_recording_is_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(ArgumentError, match=message):
+        Recording.load(path)
+
+
+# -- comparing -----------------------------------------------------------------------------------
+
+
+def three_runs(tmp_path) -> list:
+    fast, slow = Recording(["1", "2", "3"], meta={"name": "fast"}), Recording(["1", "2", "3"])
+    for step in (0, 10):
+        fast.add(step, {"dz_rms": [4.0, 2.0, 9.0], "update_ratio": [1e-3, 3e-3, 1.0],
+                        "dead": [0.0, 0.25, np.nan]}, loss=1 / (step + 1))  # fmt: skip
+    slow.add(0, {"dz_rms": [1.0, 2.0, 9.0]})
+    slow.to_csv(tmp_path / "slow.csv")
+    return [fast, tmp_path / "slow.csv", Recording(["1", "x"])]
+
+
+def test_runs_from_memory_and_from_files_stand_side_by_side(tmp_path):
+    found = compare(*three_runs(tmp_path))
+    assert list(found.runs) == ["fast", "slow", "run 3"]
+    summary = found.to_dict()
+    assert summary["fast"] == {
+        "steps": [0, 10], "loss": pytest.approx(1 / 11), "dz_first": 4.0,
+        "dz_factor": pytest.approx(2.0), "update_ratio": 3e-3, "saturated": None, "dead": 0.25,
+    }  # fmt: skip
+    assert summary["slow"]["dz_factor"] == pytest.approx(0.5) and summary["slow"]["loss"] is None
+    assert set(summary["run 3"].values()) == {None}
+    assert [line[:5].strip() for line in found.table().splitlines()] == ["run", *found.runs]
+    assert str(found) == found.table() and found._repr_html_().count("<tr>") == 4
+    assert [line.split() for line in found.layers("dz_rms").splitlines()] == [
+        ["dz_rms", "fast", "slow", "run", "3"], ["1", "4", "1", "-"], ["2", "2", "2", "-"],
+        ["3", "9", "9", "-"], ["x", "-", "-", "-"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("runs", "names", "message"),
+    [
+        ([], None, "compare: no runs"),
+        ([3], None, "takes recordings and paths of their files, got int"),
+        ([Recording(["a"])], ["x", "y"], "1 runs, but 2 names"),
+        ([Recording(["a"])] * 2, ["x", "x"], "each run needs a name of its own, got x, x"),
+    ],
+)
+def test_what_cannot_be_compared_is_explained(runs, names, message):
+    with pytest.raises(ArgumentError, match=message):
+        compare(*runs, names=names)
+
+
+def test_layers_of_an_unknown_series_are_refused():
+    with pytest.raises(ArgumentError, match="layers: no series 'rms'; use one of z_rms"):
+        compare(Recording(["a"])).layers("rms")
