@@ -189,7 +189,8 @@ def test_a_mistake_gets_one_clear_message(mistake, error, text):
         mistake()
 
 
-def test_a_missing_file_on_the_command_line(capsys):
+def test_a_missing_file_on_the_command_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no figure lies in the way
     assert cli.main(["decay", "--data", "missing.npz"]) == 2
     text = "minigrad decay: data: there is no file 'missing.npz'; check the path\n"
     assert capsys.readouterr().err == text

@@ -45,11 +45,11 @@ def adam(
         p *= 1 - lr * weight_decay
     elif weight_decay:
         g = g + weight_decay * p
+    square = g * g  # first, since it may overflow: nothing is written yet
+    square *= 1 - beta2
     m *= beta1
     m += (1 - beta1) * g
     v *= beta2
-    square = g * g
-    square *= 1 - beta2
     v += square
     if amsgrad:
         np.maximum(v_max, v, out=v_max)

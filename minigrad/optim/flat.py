@@ -13,8 +13,10 @@ from itertools import accumulate, pairwise
 from operator import is_
 from typing import Any
 
-from minigrad.backend import Array
-from minigrad.errors import ShapeError
+import numpy as np
+
+from minigrad.backend import CPU, Array
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.tape import last_write, next_serial_number
 from minigrad.tensor import Tensor
 
@@ -26,6 +28,7 @@ SMALL = 8192  # from here on, laying parameters side by side costs more than it 
 
 # rule(values, gradient, step, *state, **settings) -> (new values, *new state)
 Rule = Callable[..., tuple[Any, ...]]
+Flat = tuple[Array, Array]  # values and gradient of a parameter, as vectors
 
 
 class Piece:
@@ -54,19 +57,14 @@ class Piece:
             self.values[a:b].reshape(p.shape) for (a, b), p in zip(cuts, several, strict=True)
         ]
 
-    def update(self, rule: Rule, step: int, settings: Mapping[str, Any]) -> None:
+    def update(
+        self, rule: Rule, step: int, settings: Mapping[str, Any], flat: Mapping[Tensor, Flat]
+    ) -> None:
         if len(self.params) > 1:
             self._update_several(rule, step, settings)
             return
-        (p,) = self.params
-        gradient = p._grad._data  # type: ignore[union-attr]
-        data = p._data
-        values = data.reshape(-1)[self.within].reshape(self.shape)
-        self._run(
-            rule, values, gradient.reshape(-1)[self.within].reshape(self.shape), step, settings
-        )
-        if not data.flags.c_contiguous:  # `reshape` has made a copy
-            data.flat[self.within] = values.reshape(-1)
+        values, gradient = (x[self.within].reshape(self.shape) for x in flat[self.params[0]])
+        self._run(rule, values, gradient, step, settings)
 
     def _update_several(self, rule: Rule, step: int, settings: Mapping[str, Any]) -> None:
         xp = self.params[0].device.xp
@@ -113,7 +111,7 @@ class Bucket:
     ) -> None:
         xp = params[0].device.xp
         self.params = params
-        self.kinds = [(p.shape, p.dtype) for p in params]
+        self.kinds = [(p.shape, p.dtype, p.device) for p in params]
         self.seen: list[Array] = []  # the arrays that `check` found good
         self.step: int = saved[0].get("step", 0)
         self.names = list(initial)
@@ -135,29 +133,41 @@ class Bucket:
             shape = together[0].shape if whole else (-1,)
             cut = {name: a[stretch].reshape(shape) for name, a in self.arrays.items()} | constant
             self.pieces.append(Piece(together, within, shape, [cut[name] for name in initial]))
+        self.check()
 
     def check(self) -> None:
         """Raise if a parameter is no longer what its state was made for."""
         arrays = [p._data for p in self.params]
         if len(self.seen) == len(arrays) and all(map(is_, arrays, self.seen)):
             return
-        for p, (shape, dtype) in zip(self.params, self.kinds, strict=True):
+        for p, (shape, dtype, device) in zip(self.params, self.kinds, strict=True):
             data = p._data
-            if data.shape != shape or data.dtype != dtype:
+            if data.shape != shape or data.dtype != dtype or p.device is not device:
                 raise ShapeError(
-                    f"optimizer: a parameter's data changed from {dtype} of shape {shape} to "
-                    f"{data.dtype} of shape {data.shape}; make a new optimizer for it"
+                    f"optimizer: a parameter's data changed from {dtype} of shape {shape} on "
+                    f"{device.name} to {data.dtype} of shape {data.shape} on {p.device.name}; make "
+                    "a new optimizer for it"
                 )
+        for piece in self.pieces:
+            _check_apart(piece.params)
         self.seen = arrays
 
     def update(self, rule: Rule, settings: Mapping[str, Any]) -> None:
         """One step of `rule` for all parameters."""
-        for piece in self.pieces:
-            piece.update(rule, self.step + 1, settings)
+        alone = dict.fromkeys(p.params[0] for p in self.pieces if len(p.params) == 1)
+        # Where memory is not in order, this copies: once, not for every piece.
+        flat = {p: (p._data.reshape(-1), p._grad._data.reshape(-1)) for p in alone}  # type: ignore[union-attr]
+        try:
+            for piece in self.pieces:
+                piece.update(rule, self.step + 1, settings, flat)
+        finally:  # an error, or Ctrl-C, may come when some have moved already
+            for p, (values, _) in flat.items():
+                if not p._data.flags.c_contiguous:
+                    p._data[...] = values.reshape(p.shape)
+            for p in self.params:
+                p._version[0] += 1
+            last_write.serial = next_serial_number()
         self.step += 1
-        for p in self.params:
-            p._version[0] += 1
-        last_write.serial = next_serial_number()
 
     def state_of(self, k: int) -> dict[str, Any]:
         """Copies of the state of the k-th parameter: `step`, arrays in its shape, numbers."""
@@ -169,6 +179,21 @@ class Bucket:
             elif value is not None:
                 found[name] = value
         return found
+
+
+def _check_apart(params: list[Tensor]) -> None:
+    """Raise if two parameters that are updated together lie in the same memory."""
+    if len(params) < 2 or params[0].device is not CPU:
+        return
+    bounds = np.lib.array_utils.byte_bounds
+    placed = sorted(((*bounds(p._data), k) for k, p in enumerate(params) if p.size))
+    for (_, end, i), (start, _, k) in pairwise(placed):
+        p, q = params[i], params[k]
+        if start < end and np.shares_memory(p._data, q._data):
+            raise ArgumentError(
+                f"optimizer: two parameters, of shapes {p.shape} and {q.shape}, lie in the same "
+                "memory, where one update would overwrite the other; pass one of them"
+            )
 
 
 def _cut(params: list[Tensor], whole: bool) -> list[tuple[slice, list[Tensor], slice]]:

@@ -35,7 +35,8 @@ class Optimizer:
         steps_taken: how often `step` was called.
         rule: the update as a function on arrays, `rule(p, g, step, *state, **settings)`, that
             returns the new p and the new state; `step` is 1 at the first. It may write into p and
-            the state and return these, which saves memory traffic; never into g.
+            the state and return these, which saves memory traffic; never into g. What can fail it
+            does before it writes.
         numbers: which entries of the state are one number, the same for all elements.
         whole_parameters: True if the rule must see a parameter as a whole, in its shape (for its
             norm, say); False lets it work on stretches of many parameters at once.
@@ -249,8 +250,10 @@ class Optimizer:
             alike.setdefault(key, []).append(p)
         buckets = []
         for params in alike.values():
-            states = [self._waiting.pop(p, {}) for p in params]
+            states = [self._waiting.get(p, {}) for p in params]
             buckets.append(Bucket(params, states, initial, self.numbers, self.whole_parameters))
+        for p in active:
+            self._waiting.pop(p, None)
         self._arranged[i] = _Arranged(active, kept, buckets)
 
     def _dissolve(self, i: int) -> None:

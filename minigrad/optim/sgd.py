@@ -37,7 +37,7 @@ def sgd(
         p -= lr * g
         return p, buffer
     if step == 1:
-        buffer = g
+        buffer = g.copy()  # g may lie in the memory of p
     else:
         buffer *= momentum
         buffer += (1 - dampening) * g

@@ -501,3 +501,33 @@ def test_tracking_switched_off_after_construction_freezes_the_statistics():
     for name in ("running_mean", "running_var", "num_batches_tracked"):
         kept = getattr(theirs, name).numpy()
         np.testing.assert_allclose(getattr(ours, name).numpy(), kept, rtol=1e-9)
+
+
+# -- half precision ----------------------------------------------------------------------------
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    "name", ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+)
+def test_half_precision_is_normalized_in_single(name):
+    # 256 squares of numbers around 20 add up to more than float16 holds.
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    shape = (256, 4, 256) if name == "instance_norm" else (256, 256)
+    x = (rng.normal(size=shape) * 20).astype("f2")
+    g = rng.normal(size=x.shape).astype("f2")
+    options = {
+        "batch_norm": (None, None, None, None, True), "group_norm": (2,), "instance_norm": (),
+        "layer_norm": ((256,),), "rms_norm": ((256,),),
+    }[name]  # fmt: skip
+    found, slopes = [], []
+    for lib, tensor in ((F, mg.tensor), (torch.nn.functional, torch.tensor)):
+        t = tensor(x, requires_grad=True)
+        out = getattr(lib, name)(t, *options)
+        out.backward(tensor(g))
+        found.append(out.detach().numpy())
+        slopes.append(t.grad.numpy())
+    assert found[0].dtype == slopes[0].dtype == np.float16
+    np.testing.assert_allclose(*found, rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(*slopes, rtol=1e-2, atol=2e-4)

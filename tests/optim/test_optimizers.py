@@ -422,3 +422,77 @@ def test_integers_and_groups_without_parameters_are_refused():
         mg.optim.SGD([{"param": []}])
     with pytest.raises(DtypeError, match=r"got Linear; pass model\.parameters\(\)"):
         mg.optim.SGD(mg.nn.Linear(1, 1))
+
+
+# -- memory ------------------------------------------------------------------------------------
+
+
+def test_an_error_within_a_step_leaves_a_graph_that_knows_of_the_change():
+    a = mg.tensor(np.ones(4), requires_grad=True)
+    b = mg.tensor(np.ones(9000), requires_grad=True)
+    opt = mg.optim.Adam([a, b], lr=0.1)
+    y = (a * a).sum()
+    a.grad, b.grad = mg.tensor(np.ones(4)), mg.tensor(np.full(9000, 1e308))
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        opt.step()
+    a.grad = None
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
+
+
+def test_a_step_that_overflows_leaves_the_averages_as_they_were():
+    w = mg.tensor(np.ones(4), requires_grad=True)
+    opt = mg.optim.Adam([w], lr=0.1)
+    w.grad = mg.tensor(np.ones(4))
+    opt.step()
+    before, values = opt.state[w]["exp_avg"], w.data.copy()
+    w.grad = mg.tensor(np.full(4, 1e308))
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        opt.step()
+    np.testing.assert_array_equal(opt.state[w]["exp_avg"], before)
+    np.testing.assert_array_equal(w.data, values)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_gradient_in_the_memory_of_its_parameter(nesterov):
+    # The gradient of |w|^2 / 2 is w: v <- 0.9 v + w, w <- w - 0.1 v (Nesterov: w + 0.9 v).
+    w = mg.tensor(np.ones(3), requires_grad=True)
+    w.grad = w.detach()
+    opt = mg.optim.SGD([w], lr=0.1, momentum=0.9, nesterov=nesterov)
+    expected, v = 1.0, 0.0
+    for _ in range(3):
+        opt.step()
+        v = 0.9 * v + expected
+        expected -= 0.1 * (expected + 0.9 * v if nesterov else v)
+    np.testing.assert_allclose(w.data, expected, rtol=1e-12)
+
+
+def test_parameters_in_the_same_memory_are_refused():
+    memory = np.ones(6)
+    a, b, c = (mg.Tensor(m, requires_grad=True) for m in (memory[:4], memory[3:], np.ones(2)))
+    opt = mg.optim.SGD([a, c, b], lr=0.1)
+    for p in (a, b, c):
+        p.grad = mg.ones_like(p)
+    with pytest.raises(ArgumentError, match="same memory"):
+        opt.step()
+    assert memory.tolist() == [1.0] * 6
+    apart = [mg.Tensor(m, requires_grad=True) for m in (memory[::2], memory[1::2])]
+    for p in apart:
+        p.grad = mg.ones_like(p)
+    mg.optim.SGD(apart, lr=0.1).step()
+    np.testing.assert_allclose(memory, 0.9)
+
+
+def test_a_large_parameter_whose_memory_is_not_in_order():
+    rng = np.random.default_rng(0)
+    start, g = rng.normal(size=(300, 400)), rng.normal(size=(300, 400))
+    results = []
+    for order in "CF":
+        w = mg.Tensor(np.array(start, order=order), requires_grad=True)
+        opt = mg.optim.Adam([w], lr=0.1)
+        for k in range(2):
+            w.grad = mg.Tensor(np.array((k + 1) * g, order="CF"[(order == "C") ^ k]))
+            opt.step()
+        results.append(w.data)
+    assert results[1].flags.f_contiguous
+    np.testing.assert_array_equal(*results)
