@@ -212,19 +212,19 @@ def _walk(
                         None if parent is None else rule(g, *values)
                         for parent, rule, values in zip(parents, op.rules, kept)  # noqa: B905
                     ]
-                for parent, g in zip(parents, pulled):  # noqa: B905
+                for parent, part in zip(parents, pulled):  # noqa: B905
                     if parent is None:
                         continue
-                    if g.shape != parent.shape:
-                        g = unbroadcast(g, parent.shape)
-                    if g.dtype is not parent.dtype:
-                        g = g.astype(parent.dtype)
+                    if part.shape != parent.shape:
+                        part = unbroadcast(part, parent.shape)
+                    if part.dtype is not parent.dtype:
+                        part = part.astype(parent.dtype)
                     if parent not in gradients:
-                        gradients[parent] = g
+                        gradients[parent] = part
                     elif parent in owned:
-                        gradients[parent] += g
+                        gradients[parent] += part
                     else:
-                        gradients[parent] = gradients[parent] + g
+                        gradients[parent] = gradients[parent] + part
                         if not create_graph:
                             owned.add(parent)
             except GraphError:

@@ -98,7 +98,7 @@ def hessian_top_eigenvalue(
 
     Raises:
         NotConverged: not within max_iterations; or the loss is not finite.
-        ArgumentError: no parameters, or a tol that is not above 0.
+        ArgumentError: no parameters, a tol that is not above 0, or a loss that is no function.
         GraphError: the loss is not one number that was computed from the parameters.
 
     Source: power iteration is in every book on linear algebra; H v by Pearlmutter (1994), Fast
@@ -115,6 +115,11 @@ def hessian_top_eigenvalue(
     if not tol > 0:
         raise ArgumentError(f"{name}: tol must be above 0, got {tol!r}")
     check_count(name, "max_iterations", max_iterations)
+    if isinstance(loss, nn.Module) or not callable(loss):
+        raise ArgumentError(
+            f"{name}: loss must be a function without arguments, got {type(loss).__name__}; pass "
+            "lambda: loss_fn(model(x), y), and the model after it"
+        )
     points = _points(name, parameters)
     generator = generator or Generator(0)
     with undisturbed(parameters) if isinstance(parameters, nn.Module) else nullcontext():

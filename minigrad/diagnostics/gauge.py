@@ -39,6 +39,7 @@ CHUNK = 131072  # elements that are worked on at a time: a megabyte in float64
 SHAPES = 64  # for which memory is kept
 
 _NAN = math.nan
+_FLOAT32 = np.dtype(np.float32)
 
 
 class Scratch:
@@ -87,27 +88,37 @@ class Gauge:
 
     def clear(self) -> None:
         """Forget what was measured."""
-        self._squares: list[tuple[int, int, float]] = []  # owner, size, sum of squares
-        self._rows: list[tuple[int, int, Statistics]] = []
+        # Per array: what it belongs to, its size, its sum of squares.
+        self._light: tuple[list[int], list[int], list[float]] = [], [], []
+        self._rows: list[tuple[int, int, Sequence[float]]] = []  # owner, size, statistics
         self._away: list[tuple[int, Array, list[Array]]] = []  # owner, array, sums on a GPU
         self._counts: list[tuple[int, str, Array]] = []  # owner, dtype, histogram by exponent
 
-    def take(self, owner: int, array: Array) -> None:
-        """Measure an array, as belonging to `owner`; it may be changed afterwards."""
+    def take(self, owner: int, array: Array) -> Array | None:
+        """Measure an array, as belonging to `owner`.
+
+        Returns:
+            If it was needed on the way: the array in float64, flat, until the next call.
+        """
         if self.full:
             self._count(owner, array)
-        if array.size and not isinstance(array, np.ndarray):
-            self._away.append((owner, array, self._sums(array)))
-        elif self.full or array.size > CHUNK or array.dtype == np.float64:
-            statistics = self._statistics(array, self._sums(array)) if array.size else NOTHING
-            self._rows.append((owner, array.size, statistics))
-        else:
+        elif array.dtype is _FLOAT32 and type(array) is np.ndarray and array.size <= CHUNK:
             x = self.scratch.double(array)
-            square = x.dot(x)  # no square of a smaller type overflows in float64
+            square = x.dot(x)  # no square of a float32 is lost in float64
             if SMALLEST < square < LARGEST:
-                self._squares.append((owner, array.size, square))
+                owners, sizes, squares = self._light
+                owners.append(owner)
+                sizes.append(array.size)
+                squares.append(square)
             else:
                 self._rows.append((owner, array.size, describe(array)))
+            return x
+        if array.size and not isinstance(array, np.ndarray):
+            self._away.append((owner, array, self._sums(array)))
+        else:
+            statistics = self._statistics(array, self._sums(array)) if array.size else NOTHING
+            self._rows.append((owner, array.size, statistics))
+        return None
 
     # -- one array ---------------------------------------------------------------------------
 
@@ -125,19 +136,20 @@ class Gauge:
                 sums = found if not sums else _together(xp, sums, found)
         return sums
 
-    def _statistics(self, array: Array, sums: Sequence[Any]) -> Statistics:
+    def _statistics(self, array: Array, sums: Sequence[Any]) -> Sequence[float]:
         n, square = array.size, float(sums[0])
         if not SMALLEST < square < LARGEST:
             return describe(array)
-        norm, rms = math.sqrt(square), math.sqrt(square / n)
+        mean_square = square / n
+        rms, norm = math.sqrt(mean_square), math.sqrt(square)
         if len(sums) == 1:
-            return Statistics(rms, _NAN, _NAN, _NAN, norm, _NAN, 0.0, 0.0)
+            return rms, _NAN, _NAN, _NAN, norm, _NAN, 0.0, 0.0
         mean = float(sums[1]) / n
-        variance = square / n - mean * mean
-        if variance < NARROW * square / n:
+        variance = mean_square - mean * mean
+        if variance < NARROW * mean_square:
             variance = self._variance(array, mean)
-        largest, zeros = float(sums[3]), float(sums[2]) / n
-        return Statistics(rms, mean, math.sqrt(variance), largest, norm, zeros, 0.0, 0.0)
+        std, largest, zeros = math.sqrt(variance), float(sums[3]), float(sums[2]) / n
+        return rms, mean, std, largest, norm, zeros, 0.0, 0.0
 
     def _variance(self, array: Array, mean: float) -> float:
         total = 0.0
@@ -151,12 +163,12 @@ class Gauge:
 
     def _count(self, owner: int, array: Array) -> None:
         """Count by sign and exponent, which stand in the leading bits of a number."""
-        if array.dtype.name not in _LEADING_BITS:
+        if array.dtype.char not in _LEADING_BITS:
             array = array.astype(np.float64)
-        unsigned, signed, digits, one = _LEADING_BITS[array.dtype.name]
+        unsigned, signed, digits, one = _LEADING_BITS[array.dtype.char]
         keys = (array.reshape(-1).view(unsigned) >> digits).view(signed)
         counts = device_of(array).xp.bincount(keys, minlength=4 * (one + 1))
-        self._counts.append((owner, array.dtype.name, counts))
+        self._counts.append((owner, array.dtype.char, counts))
 
     # -- all of them -------------------------------------------------------------------------
 
@@ -172,23 +184,25 @@ class Gauge:
             here = [float(next(arrived)) for _ in sums]
             rows.append((owner, array.size, self._statistics(array, here)))
         self._counts = [(owner, dtype, next(arrived)) for owner, dtype, _ in self._counts]
-        light = np.array(self._squares, dtype=np.float64).reshape(-1, 3)
-        values = np.full((len(light) + len(rows), len(Statistics._fields)), _NAN)
-        values[: len(light), RMS] = np.sqrt(light[:, 2] / light[:, 1])
-        values[: len(light), NORM] = np.sqrt(light[:, 2])
-        values[: len(light), NANS:] = 0.0
-        sizes, owners = light[:, 1], light[:, 0]
+        owners, sizes, squares = map(np.array, self._light)
+        values = np.full((len(owners) + len(rows), len(Statistics._fields)), _NAN)
+        values[: len(owners), RMS] = np.sqrt(squares / sizes)
+        values[: len(owners), NORM] = np.sqrt(squares)
+        values[: len(owners), NANS:] = 0.0
         if rows:
-            values[len(light) :] = [row for _, _, row in rows]
+            values[len(owners) :] = [row for _, _, row in rows]
             sizes = np.append(sizes, [size for _, size, _ in rows])
             owners = np.append(owners, [owner for owner, _, _ in rows])
-        return Found(values, sizes, owners.astype(np.intp))
+        return Found(values, sizes.astype(np.float64), owners.astype(np.intp))
 
     def histograms(self, owners: int) -> NDArray[np.int32]:
         """After `collect`: int32 (owners, BINS)."""
         found = np.zeros((owners, BINS), np.int32)
-        for owner, dtype, counts in self._counts:
-            found[owner] += _by_octave(np.asarray(counts), dtype)
+        for dtype in _LEADING_BITS:
+            members = [(owner, counts) for owner, kind, counts in self._counts if kind == dtype]
+            if members:
+                counts = np.array([counts for _, counts in members], dtype=np.int32)
+                np.add.at(found, [owner for owner, _ in members], _by_octave(counts, dtype))
         return found
 
 
@@ -207,23 +221,23 @@ def _together(xp: Any, sums: list[Any], more: list[Any]) -> list[Any]:
     return added + [xp.maximum(a, b) for a, b in zip(sums[3:], more[3:], strict=True)]
 
 
-# Per dtype: integers of its size; how many bits are digits; the exponent of 1.0.
+# By the character of a dtype: integers of its size; how many bits are digits; the exponent of 1.0.
 _LEADING_BITS: dict[str, tuple[Any, Any, int, int]] = {
-    "float32": (np.uint32, np.int32, 23, 127),
-    "float64": (np.uint64, np.int64, 52, 1023),
+    "f": (np.uint32, np.int32, 23, 127),
+    "d": (np.uint64, np.int64, 52, 1023),
 }
 
 
-def _by_octave(counts: NDArray[np.intp], dtype: str) -> NDArray[np.int32]:
-    """A histogram over `BIN_EDGES` from one over sign and exponent."""
-    found = np.zeros(BINS, np.int32)
+def _by_octave(counts: NDArray[np.int32], dtype: str) -> NDArray[np.int32]:
+    """Histograms over `BIN_EDGES`, from those over sign and exponent: a row for each array."""
+    found = np.zeros((len(counts), BINS), np.int32)
     one = _LEADING_BITS[dtype][-1]
     lowest, highest = LOWEST + one, HIGHEST + one
-    positive, negative = counts.reshape(2, -1)[:, :-1]  # the last exponent is NaN and infinity
-    for half, bins in ((positive, found[MIDDLE + 1 :]), (negative, found[:MIDDLE][::-1])):
-        found[MIDDLE] += half[:lowest].sum()
-        bins[:] = half[lowest:highest]
-        bins[-1] += half[highest:].sum()
+    positive, negative = np.split(counts, 2, axis=1)
+    for half, bins in ((positive, found[:, MIDDLE + 1 :]), (negative, found[:, :MIDDLE][:, ::-1])):
+        found[:, MIDDLE] += half[:, :lowest].sum(axis=1)
+        bins[:] = half[:, lowest:highest]
+        bins[:, -1] += half[:, highest:-1].sum(axis=1)  # the last exponent: NaN and infinity
     return found
 
 

@@ -99,6 +99,11 @@ def lr_range_test(
     >>> found.diverged, 1e-4 < found.suggestion < 1
     (False, True)
     """
+    if not isinstance(model, nn.Module) or not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            "lr_range_test: expected a model and its optimizer, got "
+            f"{type(model).__name__} and {type(optimizer).__name__}"
+        )
     _check(lr_min, lr_max, smoothing, stop)
     if check_count("lr_range_test", "steps", steps) < 2:
         raise ArgumentError("lr_range_test: steps must be at least 2")

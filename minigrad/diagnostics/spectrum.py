@@ -125,8 +125,8 @@ def jacobian_spectrum(
         "cell", "cell (2)", ...
 
     Raises:
-        ArgumentError: no example, numbers that are no floats or not finite, or a pattern that
-            matches no module.
+        ArgumentError: no model, no example, numbers that are no floats or not finite, or a
+            pattern that matches no module.
         ShapeError: the first axis of the output does not count the examples.
 
     >>> import minigrad as mg
@@ -138,6 +138,11 @@ def jacobian_spectrum(
     >>> found.end_to_end.shape, bool(abs(found.end_to_end - 1).max() < 1e-5)
     ((2, 8), True)
     """
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(
+            f"jacobian_spectrum: expected a model, got {type(model).__name__}; of a function, take "
+            "the singular values of mg.jacobian(function, x)"
+        )
     x = _checked(x)
     modules = named_layers(model) if include is None else _matching(model, include)
     with undisturbed(model), enable_grad(), np.errstate(over="ignore", invalid="ignore"):

@@ -30,63 +30,76 @@ class Units:
     def __init__(self, layers: int, window: int) -> None:
         self.layers = layers
         self._silence = Silence(layers, window)
-        self._flats: dict[Any, Flat | None] = {}
+        self._flats: dict[nn.Activation, tuple[np.dtype, Flat | None]] = {}
         self.clear()
 
     def clear(self) -> None:
         """Begin a new step."""
-        # Per call: layers, size, number of saturated elements, which units are silent.
-        self._calls: list[tuple[tuple[int, ...], int, Any, Array | None]] = []
+        self._layers: list[int] = []  # what follows stands beside each of them
+        self._sizes: list[int] = []
+        self._saturated: list[Any] = []  # counts
+        self._silent: list[tuple[int, Array]] = []  # layer, and which units are; if any can be
 
     def take(self, layers: tuple[int, ...], activation: nn.Activation, z: Array) -> None:
         """Count in what an activation was given as the output of these layers."""
-        key = activation, z.dtype
-        if key not in self._flats:
-            self._flats[key] = flat_parts(activation, z.dtype)
-        flat = self._flats[key]
+        dtype, flat = self._flats.get(activation, _UNKNOWN)
+        if dtype is not z.dtype:
+            flat = flat_parts(activation, z.dtype)
+            self._flats[activation] = z.dtype, flat
         if flat is None:
             return
-        xp = device_of(z).xp
+        xp, here = (CPU.xp, True) if isinstance(z, np.ndarray) else (device_of(z).xp, False)
         inside = _within(xp, z, flat.saturated)
         count = xp.count_nonzero(inside)
-        silent = None
+        for layer in layers:
+            self._layers.append(layer)
+            self._sizes.append(z.size)
+            self._saturated.append(count)
         # Where fewer elements than examples are saturated, no unit can be silent.
-        if flat.dead and (xp is not CPU.xp or count >= z.size // units_of(z)):
+        if flat.dead and not (here and count < z.size // units_of(z)):
             dead = inside if flat.dead == flat.saturated else _within(xp, z, flat.dead)
             silent = dead.reshape(-1, units_of(z)).all(axis=0)
-        self._calls.append((layers, z.size, count, silent))
+            self._silent += [(layer, silent) for layer in layers]
 
     def away(self) -> list[Any]:
         """What may lie on a GPU; `record` wants it fetched."""
-        counts = [count for _, _, count, _ in self._calls]
-        return counts + [silent for *_, silent in self._calls if silent is not None]
+        return self._saturated + [silent for _, silent in self._silent]
 
     def record(self, row: FLOAT, fetched: Sequence[Any]) -> None:
         """Put what was found in this step into a record's row (layers, MEASURED)."""
-        counts, masks = fetched[: len(self._calls)], iter(fetched[len(self._calls) :])
-        saturated, sizes = np.zeros(self.layers), np.zeros(self.layers)
-        silent: dict[int, NDArray[np.bool_] | None] = {}
-        for (layers, size, _, has_mask), count in zip(self._calls, counts, strict=True):
-            units = None if has_mask is None else next(masks).astype(bool)
-            for layer in layers:
-                saturated[layer] += count
-                sizes[layer] += size
-                silent[layer] = _in_both(silent[layer], units) if layer in silent else units
+        calls = len(self._layers)
+        owners = np.array(self._layers, dtype=np.intp)
+        counts = np.array(fetched[:calls], dtype=np.float64)
+        sizes = np.bincount(owners, self._sizes, self.layers)
         seen = sizes.nonzero()[0]
+        saturated = np.bincount(owners, counts, self.layers)
         row[seen, COLUMN["saturated"]] = saturated[seen] / sizes[seen]
-        row[seen, COLUMN["dead"]], row[seen, COLUMN["revived"]] = self._silence.record(
-            seen, {k: units for k, units in silent.items() if units is not None and units.any()}
-        )
+        silent = self._in_all_calls(np.bincount(owners, minlength=self.layers), fetched[calls:])
+        dead, revived = self._silence.record(seen, silent)
+        row[seen, COLUMN["dead"]], row[seen, COLUMN["revived"]] = dead, revived
+
+    def _in_all_calls(
+        self, calls: NDArray[np.intp], masks: Sequence[Any]
+    ) -> dict[int, NDArray[np.bool_]]:
+        """Per layer which units were silent in all its calls; layers without one are left out."""
+        of_layers: dict[int, list[NDArray[np.bool_]]] = {}
+        for (layer, _), mask in zip(self._silent, masks, strict=True):
+            of_layers.setdefault(layer, []).append(mask.astype(bool))
+        found = {}
+        for layer, seen in of_layers.items():
+            if len(seen) == calls[layer] and len({mask.shape for mask in seen}) == 1:
+                silent = seen[0] if len(seen) == 1 else np.logical_and.reduce(seen)
+                if silent.any():
+                    found[layer] = silent
+        return found
+
+
+_UNKNOWN: tuple[Any, None] = None, None
 
 
 def units_of(z: Array) -> int:
     """How many units there are: the size of the last axis."""
     return max(1, z.shape[-1]) if z.ndim else 1
-
-
-def _in_both(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    """A unit is silent in a step if it is in every call. None stands for: no unit is."""
-    return None if a is None or b is None or a.shape != b.shape else a & b
 
 
 def _within(xp: Any, z: Array, intervals: Sequence[Interval]) -> Array:
@@ -119,7 +132,7 @@ class Silence:
     def __init__(self, layers: int, window: int) -> None:
         self.window = window
         self._records = np.zeros(layers, int)
-        self._silent_for: dict[int, NDArray[np.int64]] = {}  # of layers with a silent unit
+        self._silent_for: dict[int, NDArray[np.int64]] = {}  # of layers that ever had a silent unit
 
     def record(
         self, layers: NDArray[np.intp], silent: Mapping[int, NDArray[np.bool_]]
@@ -135,22 +148,33 @@ class Silence:
             before, and no longer are.
         """
         dead, revived = np.zeros(len(self._records)), np.zeros(len(self._records))
-        for layer in layers.tolist():
-            if layer in silent or layer in self._silent_for:
-                dead[layer], revived[layer] = self._follow(layer, silent.get(layer))
+        followed = [k for k in layers.tolist() if k in silent or k in self._silent_for]
+        if followed:
+            dead[followed], revived[followed] = self._follow(followed, silent)
         self._records[layers] += 1
         return dead[layers], revived[layers]
 
-    def _follow(self, layer: int, silent: NDArray[np.bool_] | None) -> tuple[float, int]:
-        before = self._silent_for.pop(layer, None)
-        if silent is None:
-            silent = np.zeros(before.shape, bool)  # type: ignore[union-attr]
-        if before is None or before.shape != silent.shape:
-            before = np.zeros(silent.shape, int)
-        records = int(self._records[layer])
-        now = np.where(silent, before + 1, 0)
-        if now.any():
-            self._silent_for[layer] = now
-        was_dead = (before >= min(self.window, records)) & (before > 0)
-        is_dead = now >= min(self.window, records + 1)
-        return float(is_dead.mean()), int((was_dead & ~is_dead).sum())
+    def _follow(
+        self, layers: list[int], silent: Mapping[int, NDArray[np.bool_]]
+    ) -> tuple[FLOAT, FLOAT]:
+        """The same of layers with units that are or were silent, all units side by side."""
+        masks, past = [], []
+        for layer in layers:
+            before, mask = self._silent_for.pop(layer, None), silent.get(layer)
+            if mask is None:
+                mask = np.zeros(before.shape, bool)  # type: ignore[union-attr]
+            if before is None or before.shape != mask.shape:
+                before = np.zeros(mask.shape, np.int64)
+            masks.append(mask)
+            past.append(before)
+        sizes = np.array([mask.size for mask in masks])
+        starts = np.cumsum(sizes) - sizes
+        before = np.concatenate(past)
+        now = np.where(np.concatenate(masks), before + 1, 0)
+        for layer, start, size in zip(layers, starts.tolist(), sizes.tolist(), strict=True):
+            self._silent_for[layer] = now[start : start + size]
+        records = self._records[layers]
+        was_dead = before >= np.repeat(np.minimum(self.window, np.maximum(records, 1)), sizes)
+        is_dead = now >= np.repeat(np.minimum(self.window, records + 1), sizes)
+        revived = np.add.reduceat(was_dead & ~is_dead, starts, dtype=np.float64)
+        return np.add.reduceat(is_dead, starts, dtype=np.float64) / sizes, revived

@@ -17,6 +17,11 @@ from minigrad.diagnostics.statistics import BINS, FLOAT
 from minigrad.tensor import Tensor
 
 
+def _unusual_numbers_are_no_accident() -> np.errstate:
+    """NaN and what overflows are findings here, and no reason for a warning."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 class Weights:
     """The weights of all layers, and what a step does to them.
 
@@ -49,7 +54,7 @@ class Weights:
         self._given.clear()
         self._has_gradients = False
         self._products: dict[int, Any] = {}
-        self._squares: list[tuple[Any, Any]] = []  # of change and of weight
+        self._squares: list[Any] = []  # per weight the sums of squares of change and of weight
 
     # -- what the hooks call -----------------------------------------------------------------
 
@@ -58,17 +63,17 @@ class Weights:
         self.gauge.clear()
         self._products.clear()
         self._has_gradients = True
-        for i, parameter in enumerate(self.parameters):
-            grad = parameter._grad
-            if grad is None:
-                self._now[i] = None
-                continue
-            array, last = grad._data, self._last[i]
-            self.gauge.take(i, array)
-            self._now[i] = _copied(array, self._now[i])
-            if last is not None and last.shape == array.shape:
-                x, y = (s.double(a) for s, a in zip(self._scratch, (array, last), strict=True))
-                self._products[i] = x.dot(y)
+        with _unusual_numbers_are_no_accident():
+            for i, parameter in enumerate(self.parameters):
+                if parameter._grad is None:
+                    self._now[i] = None
+                    continue
+                array, last = parameter._grad._data, self._last[i]
+                x = self.gauge.take(i, array)
+                self._now[i] = _copied(array, self._now[i])
+                if last is not None and last.shape == array.shape:
+                    x = self._scratch[0].double(array) if x is None else x
+                    self._products[i] = x.dot(self._scratch[1].double(last))
 
     def note_values(self) -> None:
         """The optimizer is about to step: take down the weights."""
@@ -77,13 +82,14 @@ class Weights:
 
     def note_update(self) -> None:
         """The optimizer has stepped."""
-        for i, parameter in enumerate(self.parameters):
-            x = self._scratch[0].double(parameter._data)
-            y = self._scratch[1].double(self._before[i])
-            x -= y
-            self._squares.append((x.dot(x), y.dot(y)))
-            if parameter._grad is not None:
-                self._given.take(i, parameter._grad._data)
+        x_of, y_of = (scratch.double for scratch in self._scratch)
+        with _unusual_numbers_are_no_accident():
+            for i, parameter in enumerate(self.parameters):
+                x, y = x_of(parameter._data), y_of(self._before[i])
+                x -= y
+                self._squares += (x.dot(x), y.dot(y))
+                if parameter._grad is not None:
+                    self._given.take(i, parameter._grad._data)
 
     # -- results -----------------------------------------------------------------------------
 
@@ -91,7 +97,7 @@ class Weights:
         """What may lie on a GPU; `record` wants it fetched."""
         self._lots = [
             self.gauge.away(), self._given.away(), list(self._products.values()),
-            [square for pair in self._squares for square in pair],
+            self._squares,
         ]  # fmt: skip
         return [x for lot in self._lots for x in lot]
 
@@ -129,7 +135,8 @@ class Weights:
         lengths = norms * self._last_norms
         with np.errstate(invalid="ignore", divide="ignore"):
             found = np.where(lengths > 0, total / lengths, math.nan)
-        for layer in ((lengths <= SMALLEST) | (lengths >= LARGEST)).nonzero()[0]:
+        lost = (lengths <= SMALLEST) | (lengths >= LARGEST)
+        for layer in (lost & (norms > 0) & (self._last_norms > 0) & ~np.isnan(total)).nonzero()[0]:
             found[layer] = statistics.cosine(*self._joined(layer, self._now, self._last))
         row[:, COLUMN["dw_cosine"]] = found
         self._last_norms = norms
@@ -147,8 +154,8 @@ class Weights:
         row[:, COLUMN["update_ratio"]] = found
 
     def _joined(self, layer: int, *sources: Sequence[Array]) -> list[Array]:
-        """All weights of one layer as one flat array, from each source."""
-        members = (self.owners == layer).nonzero()[0]
+        """All weights of one layer that are there as one flat array, from each source."""
+        members = [i for i in (self.owners == layer).nonzero()[0] if sources[0][i] is not None]
         xp = device_of(sources[0][members[0]]).xp
         return [xp.concatenate([source[i].reshape(-1) for i in members]) for source in sources]
 

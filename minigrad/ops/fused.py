@@ -1,7 +1,11 @@
 """The few operations worth a node of their own, for speed.
 
-Each equals a composition of plain operations, and its tests compare the two. `linear` as one
-node instead of a transpose, a product and a sum saves about two thirds of the tape's cost.
+Each equals a composition of plain operations, and its tests compare the two. What that buys,
+forward and backward together on 64 rows of float32, as a share of the composition's time:
+
+    linear           0.53 of x @ W.T + b at width 32, 0.79 at 128
+    cross_entropy    0.70 of log_softmax, indexing and mean, for 10 classes
+    column_sums      0.25 of x.sum(axis=0) on the array, at width 32
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ column_sums = op(
 
 
 def _linear_forward(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
-    if weight.ndim != 2 or (bias is not None and bias.ndim != 1):
+    if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
         raise ValueError
     # On two matrices the method `dot` is the fastest of the spellings.
     out = x.dot(weight.T) if x.ndim == 2 else xp.matmul(x, weight.T)

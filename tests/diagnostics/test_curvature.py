@@ -240,6 +240,10 @@ def test_odd_input_is_refused_with_the_cure():
         hessian_top_eigenvalue(lambda: w.sum(), [mg.ones(1)])
     with pytest.raises(ArgumentError, match="no parameters"):
         hessian_top_eigenvalue(lambda: w.sum(), nn.Tanh())
+    with pytest.raises(ArgumentError, match="function without arguments, got Tanh"):
+        hessian_top_eigenvalue(nn.Tanh(), w)
+    with pytest.raises(ArgumentError, match="function without arguments, got Tensor"):
+        hessian_top_eigenvalue(w.sum(), w)
     with pytest.raises(ArgumentError, match="tol must be above 0"):
         hessian_top_eigenvalue(lambda: w.sum(), w, tol=0)
     with pytest.raises(ArgumentError, match="max_iterations must be a whole number"):

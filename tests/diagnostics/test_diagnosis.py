@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 
@@ -239,6 +240,15 @@ def test_a_signal_that_got_too_small_is_no_dead_unit():
     assert diagnose(dead).verdicts == ("dead",)
 
 
+def test_what_dead_units_cut_off_is_no_underflow_however_small_the_gradient_after_them():
+    rec = recording({"dz_rms": [0.0, 0.0, 1e-25, 1.0, 1.0], "dead": [0, 1, 0, 0, math.nan],
+                     "saturated": [0.5, 1, 0.5, 0.5, math.nan]}, layers=5,
+                    activation="ReLU")  # fmt: skip
+    found = diagnose(rec)
+    assert found.verdicts == ("dead", "vanishing")
+    assert [f.layers for f in found.findings] == [("layer1", "layer2"), ("layer3",)]
+
+
 def test_an_output_layer_that_begins_at_zero_is_no_illness():
     model = net(6, "tanh", "lecun")
     model.layer6.linear.weight.data[...] = 0
@@ -274,6 +284,8 @@ STEP = {"update_ratio": np.full(4, 0.05)}
         ([2, 1.0, 2.1, 1.5, 0.9, 0.7], "healthy"),  # climbs, but comes down
         ([2, 2.3, 2.0, 2.3, 2.0, 2.3, 2.0, 2.3], "unstable"),  # swings, and leads nowhere
         ([2, 1.8, 1.9, 1.7, 1.8, 1.6, 1.7, 1.5], "healthy"),  # a little
+        ([2, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0, 2.15, 2.25, 2.3], "unstable"),  # by 1.2 / 2
+        ([2, 1.4, 1.55, 1.7, 1.85, 2.0, 2.15, 2.25, 2.3, 2.3, 2.3], "healthy"),  # by 0.9 / 2
         ([2, math.nan, 9, math.nan, 99, math.nan], "unstable"),  # known now and then
         ([2, 9], "healthy"),  # two say nothing
         ([0, 9, 99, 999], "healthy"),  # there is nothing to compare with
@@ -348,7 +360,7 @@ def test_model_and_optimizer_are_left_as_they_were():
         )  # fmt: skip
         optimizer = mg.optim.Adam(model.parameters(), lr=0.01)
         loader = mg.data.DataLoader(digits(), 16, shuffle=True, generator=mg.Generator(4))
-        for x, y in loader:
+        for x, y in itertools.chain(loader, loader):
             if looked:
                 model[3].eval()
                 before = [p.grad for p in model.parameters()]

@@ -253,5 +253,7 @@ def test_odd_input_is_refused_with_the_cure():
         lr_range_test(model, optimizer, (x, y), lambda out, y: out)
     with pytest.raises(ArgumentError, match="depends on nothing that requires a gradient"):
         lr_range_test(model, optimizer, (x, y), lambda out, y: mg.ones(1))
+    with pytest.raises(ArgumentError, match="a model and its optimizer, got SGD and Sequential"):
+        lr_range_test(optimizer, model, (x, y))
     with pytest.raises(ArgumentError, match="holds none of the model's parameters"):
         lr_range_test(model, mg.optim.SGD(nn.Linear(1, 1).parameters(), lr=1), (x, y))

@@ -248,6 +248,8 @@ def test_odd_input_is_refused_with_the_cure():
         jacobian_spectrum(model, mg.ones(1, 2), include="layer*")
     with pytest.raises(ShapeError, match="for 3 examples the model returned shape"):
         jacobian_spectrum(nn.Sequential(model, Total()), mg.ones(3, 2))
+    with pytest.raises(ArgumentError, match=r"got function; of a function, .* mg\.jacobian"):
+        jacobian_spectrum(lambda x: x, mg.ones(3, 2))
     with pytest.raises(ArgumentError, match="no layer with weights"):
         jacobian_spectrum(nn.Tanh(), mg.ones(3, 2))
 
