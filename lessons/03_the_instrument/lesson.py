@@ -225,9 +225,10 @@ for l in (1, 2, 3, 5, 10, 15, 20, 25, 29, 30):
 #
 # ## 4 · The same by `Probe`
 #
-# Nobody wants to write this again for every network. `Probe` hangs itself on every linear layer of
-# a minigrad model and records the same four numbers, in any training loop. We give the model our
-# own weights. Then the two must agree, and we check that before we trust either of them.
+# Nobody wants to write this again for every network. `Probe` hangs itself on every layer of a
+# minigrad model that has weights (here, the linear layers) and records, among others, the same four
+# numbers, in any training loop. We give the model our own weights. Then the two must agree, and we
+# check that before we trust either of them.
 
 # %%
 model = deep_mlp(DEPTH, WIDTH, "tanh", bias=False, dtype=np.float64, generator=mg.Generator(0))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
 from minigrad import nn
+from minigrad.backend import Array, device_of
 from minigrad.diagnostics.recording import Recording
 from minigrad.diagnostics.statistics import FLOAT
 from minigrad.nn.saturation import flat_parts
@@ -24,17 +26,22 @@ class Chart:
     Attributes:
         layers: their names.
         kinds: per layer the class name of its module; "" where that was not recorded.
+        norms: numbers of the normalization layers outside of residual branches.
         way: numbers of the layers that every signal passes, in order: those outside of residual
-            branches (which a gradient may well leave out), normalization and PReLU left out.
+            branches (which a gradient may well leave out), normalization and PReLU left out, and
+            what was never called.
         hidden: these without the last, the output layer, whose width and loss set its gradient.
-        chains: the hidden layers, and the normalization layers but the last: dL/dz of layers in
-            one chain can be compared. dL/dz before and after a normalization differ by its scale.
+        broken_weights: the layers whose weights held NaN or infinity before any recorded step.
+        zero_weights: the layers whose weights were all 0 then. Both are empty where the weights
+            of that time are not known.
         smallest: the smallest normal number of the dtype.
         largest: its largest number.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, weights: Mapping[str, list[Array]]) -> None:
+        """Of a recording; and per layer the weights it began with, empty if not known."""
         self.recording = recording
+        self._series: dict[str, FLOAT] = {}
         self.layers = recording.layers
         self.activations = [recording.activations.get(name, "") for name in self.layers]
         kinds = recording.meta.get("kinds", {})
@@ -47,11 +54,25 @@ class Chart:
             k
             for k in everywhere
             if self.kinds[k] not in NORMALIZATIONS and self.kinds[k] != "PReLU"
+            if self._was_called(k)
         ]
         self.hidden = self.way[:-1]
-        norms = [k for k in everywhere if self.kinds[k] in NORMALIZATIONS]
-        self.chains = [chain for chain in (self.hidden, norms) if len(chain) > 1]
-        self._series: dict[str, FLOAT] = {}
+        self.norms = [k for k in everywhere if self.kinds[k] in NORMALIZATIONS]
+        of_layers = [weights.get(name, []) for name in self.layers]
+        self.broken_weights = {
+            k
+            for k, arrays in enumerate(of_layers)
+            if any(not device_of(x).xp.isfinite(x).all() for x in arrays)
+        }
+        matrices = [[x for x in arrays if x.ndim > 1] for arrays in of_layers]
+        self.zero_weights = {
+            k for k, found in enumerate(matrices) if found and not any(x.any() for x in found)
+        }
+
+    def _was_called(self, layer: int) -> bool:
+        """Whether anything went through this layer, or came back to it, in any record."""
+        names = ("z_rms", "z_nans", "dz_rms", "dz_nans")
+        return any(not np.isnan(self.series(name)[:, layer]).all() for name in names)
 
     def _is_within(self, name: str) -> bool:
         return any(name.startswith(f"{other}.") for other in self.layers if other != name)

@@ -44,6 +44,8 @@ def breakdown(chart: Chart, record: int) -> Sign:
         before = [k for k in way[: way.index(first)] if 0 < rms[k] < math.inf]
         shown = "z" if signal == "z" else "dL/dz"
         where = f"{_share(bad[first])} of {shown} in {chart.layers[first]} are NaN or infinite"
+        if first in chart.broken_weights:
+            return _broken_weights(chart, first, where, float(bad[first]), record)
         if len(before) > 1 and rms[before[-1]] > TRAINABLE * rms[before[0]]:
             factor = float(rms[before[-1]] / rms[before[0]]) ** (1 / (len(before) - 1))
             grown = [k for k in way if bad[k] > 0 or rms[k] > TRAINABLE * rms[before[0]]]
@@ -57,6 +59,13 @@ def breakdown(chart: Chart, record: int) -> Sign:
     layers = np.flatnonzero(chart.series("dw_bad")[record] > 0)
     return Sign("unstable", numbered(layers), f"dL/dW of {chart.layers[layers[-1]]} holds NaN or "
                 f"infinity in step {chart.step(record)}", {"not_finite": 1.0}, record)  # fmt: skip
+
+
+def _broken_weights(chart: Chart, layer: int, where: str, share: float, record: int) -> Sign:
+    """Numbers that were NaN or infinite before anything went through."""
+    names = ", ".join(chart.layers[k] for k in sorted(chart.broken_weights))
+    return Sign("unstable", (layer,), f"{where}, of step {chart.step(record)}; NaN or infinity "
+                f"stands in the weights of {names}", {"not_finite": share}, record)  # fmt: skip
 
 
 def long_steps(chart: Chart) -> Sign | None:

@@ -39,7 +39,7 @@ def cure(sign: Sign, chart: Chart, others: set[str]) -> str:
         return _vanishing(sign, chart, activation)
     if sign.verdict == "underflow":
         return _underflow(sign, chart, others)
-    return _unstable(sign)
+    return _unstable(sign, chart)
 
 
 def _most_frequent(chart: Chart) -> str:
@@ -126,7 +126,16 @@ def _underflow(sign: Sign, chart: Chart, others: set[str]) -> str:
     )
 
 
-def _unstable(sign: Sign) -> str:
+def _unstable(sign: Sign, chart: Chart) -> str:
+    broken = [k for k in sign.layers if k in chart.broken_weights]
+    if broken and "not_finite" in sign.numbers:
+        found = (
+            f"{chart.layers[broken[0]]} holds NaN or infinity in its weights: make the model anew, "
+            "or look at the checkpoint they were loaded from"
+        )
+        if sign.record:
+            found += "; if they were trained between these records, begin again with lr / 10"
+        return found
     if sign.record == 0 and "not_finite" in sign.numbers:
         return (
             "one step inside `with diagnostics.detect_anomaly():`, which names the operation that "

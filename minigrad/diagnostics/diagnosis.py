@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
+from minigrad.backend import Array
 from minigrad.diagnostics.batch_loss import Batch, LossFunction, batches, default_loss, loss_of
 from minigrad.diagnostics.chart import Chart
 from minigrad.diagnostics.course import breakdown, broken_record, long_steps, restless_loss
 from minigrad.diagnostics.cures import cure
 from minigrad.diagnostics.illnesses import Record, Sign
+from minigrad.diagnostics.layers import weights_of
 from minigrad.diagnostics.probe import Probe
 from minigrad.diagnostics.recording import Recording
 from minigrad.diagnostics.undisturbed import undisturbed
@@ -43,7 +45,8 @@ def diagnose(
     saturated   more than half of a layer's activations lie where its function is flat, not
                 counting what lies there among normal numbers; not judged of rectifiers
     dead        half of a layer's ReLUs or more are off for every example, and 80 % of all numbers
-                are; and the layers that get no gradient because of it
+                are; and the layers that get no gradient because of it. Where nothing else shows,
+                also an exact 0 in every hidden layer, unless the output weights are still 0
     underflow   an rms is below the smallest normal number of the dtype (1.2e-38 in float32), or
                 0 because it got too small
     unstable    NaN or infinity; weights that change by more than a tenth of their size in a step,
@@ -88,15 +91,19 @@ def diagnose(
     ('vanishing', 'vanishing', 'healthy')
     """
     if isinstance(of, nn.Module):
-        of = _recorded(of, data, loss_fn, optimizer, steps)
-    elif not isinstance(of, Recording):
+        recording = _recorded(of, data, loss_fn, optimizer, steps)
+        # The steps were undone: these are the weights that the recording began with.
+        return _judge(Chart(recording, _weights(of, recording)))
+    if not isinstance(of, Recording):
         raise ArgumentError(
             f"diagnose: expected a model or a Recording, got {type(of).__name__}; pass "
             "diagnose(model, (x, y)) or diagnose(probe)"
         )
-    elif data is not None or loss_fn is not None or optimizer is not None:
+    if data is not None or loss_fn is not None or optimizer is not None:
         raise ArgumentError("diagnose: a recording needs no data, loss or optimizer beside it")
-    return _judge(Chart(of))
+    if isinstance(of, Probe) and of._optimizer is None:  # no step was recorded
+        return _judge(Chart(of, _weights(of._model, of)))
+    return _judge(Chart(of, {}))
 
 
 # -- recording -----------------------------------------------------------------------------------
@@ -133,6 +140,18 @@ def _recorded(
             if not math.isfinite(loss.item()):
                 break
     return probe
+
+
+def _weights(model: nn.Module, recording: Recording) -> dict[str, list[Array]]:
+    """Per layer its own weights and biases, and what computed weights are computed from."""
+    modules = dict(model.named_modules())
+    return {
+        name: [
+            p._data for p in (*modules[name].parameters(recurse=False), *weights_of(modules[name]))
+        ]
+        for name in recording.layers
+        if name in modules
+    }
 
 
 def _thinned(batch: Batch) -> tuple[Tensor, Any]:

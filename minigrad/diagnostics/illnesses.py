@@ -51,6 +51,9 @@ class Record:
     Attributes:
         dz, dz_norm, dw, z: rms of dL/dz, L2 norm of dL/dz, rms of dL/dW and of z, per layer.
         saturated, dead: shares.
+        way, hidden, chains: as in the chart, of the layers at which a gradient arrived. A chain is
+            the hidden layers, or the normalization layers: dL/dz of layers in one can be compared,
+            while dL/dz before and after a normalization differ by its scale.
         faded: the layers whose z has become 0 by getting too small on its way.
     """
 
@@ -62,14 +65,22 @@ class Record:
         )
         # Where every number of a rectifier is off, no window of records is needed to know it.
         self.dead = np.where(self.saturated == 1, 1.0, self.dead)
-        self.faded = self._faded(self.z, chart.way)
+        arrived = ~np.isnan(self.dz) | (chart.series("dz_bad")[record] > 0)
+        self.way = [k for k in chart.way if arrived[k]]
+        self.hidden = self.way[:-1]
+        norms = [k for k in chart.norms if arrived[k]]
+        self.chains = [chain for chain in (self.hidden, norms) if len(chain) > 1]
+        self.faded = self._faded(self.z, self.way)
 
     def signs(self) -> list[Sign]:
         """All that ails the network in this record."""
         found = [self._saturated(), self._dead()]
         cut_off = set() if found[1] is None else set(found[1].layers)
         found += [self._exploding(), self._vanishing(cut_off), self._underflow(cut_off)]
-        return [sign for sign in found if sign is not None]
+        shown = [sign for sign in found if sign is not None]
+        if not shown and (silenced := self._silenced()) is not None:
+            return [silenced]
+        return shown
 
     def _faded(self, rms: FLOAT, way: list[int]) -> set[int]:
         """Where an rms that has come near the bottom already is 0.
@@ -132,6 +143,31 @@ class Record:
             return []
         return [k for k in range(max(ends)) if k not in ill and self.dz[k] == 0]
 
+    def _silenced(self) -> Sign | None:
+        """dL/dz is exactly 0 in every hidden layer, for a cause that no activation showed.
+
+        While the output weights are still 0, as Fixup begins, that is no illness: what comes to
+        the output layer gives these weights a gradient, and after a step the others theirs.
+        """
+        if not self.hidden or any(self.dz[k] != 0 for k in self.hidden):
+            return None
+        top = self.way[-1]
+        begins_at_zero = top in self.chart.zero_weights or self.z[top] == 0
+        if self.dw[top] != 0 and begins_at_zero:
+            return None
+        last = self.hidden[-1]
+        evidence = (
+            f"dL/dz is {self.dz[top]:.1e} in {self._name(top)} and exactly 0 in every hidden layer "
+            f"({counted(self.hidden, self.chart.layers)}): nothing gets back past "
+            f"{self._name(last)}"
+        )
+        if not self.chart.activations[last]:
+            evidence += (
+                "; its activation was not seen, so no units were counted: only modules are seen, "
+                "such as nn.ReLU(), not F.relu"
+            )
+        return Sign("dead", tuple(self.hidden), evidence, {"dz_rms": 0.0})
+
     # -- the gradient over depth -------------------------------------------------------------
 
     def _ratios(self, chain: list[int]) -> FLOAT:
@@ -150,7 +186,7 @@ class Record:
 
     def _exploding(self) -> Sign | None:
         """In some hidden layer dL/dz is more than e^3 = 20 times what it is in the last."""
-        ill = [k for c in self.chart.chains for k, r in _pairs(c, self._ratios(c)) if r > TRAINABLE]
+        ill = [k for c in self.chains for k, r in _pairs(c, self._ratios(c)) if r > TRAINABLE]
         if not ill:
             return None
         top = self._last_of_chain(ill[0])
@@ -171,12 +207,12 @@ class Record:
         """
         ill = [
             k
-            for chain in self.chart.chains
+            for chain in self.chains
             for k, ratio in _pairs(chain, self._ratios(chain))
             if k not in cut_off and ratio < 1 / TRAINABLE
         ]
         if not ill:
-            silent = [k for k in self.chart.hidden if self.z[k] == 0 and self.dz[k] == 0]
+            silent = [k for k in self.hidden if self.z[k] == 0 and self.dz[k] == 0]
             if not silent or cut_off or self.faded:
                 return None
             return Sign("vanishing", tuple(silent), "z and dL/dz are exactly 0 from "
@@ -193,18 +229,18 @@ class Record:
         })  # fmt: skip
 
     def _last_of_chain(self, layer: int) -> int:
-        return next(chain[-1] for chain in self.chart.chains if layer in chain)
+        return next(chain[-1] for chain in self.chains if layer in chain)
 
     def factor_per_layer(self) -> float:
         """Geometric mean of dz_rms[l] / dz_rms[l + 1] over the hidden layers but underflow."""
         usable = [
             place
-            for place, k in enumerate(self.chart.hidden)
+            for place, k in enumerate(self.hidden)
             if self.chart.smallest <= self.dz[k] < math.inf
         ]
         if len(usable) < 2:
             return math.nan
-        first, last = (self.dz[self.chart.hidden[i]] for i in (usable[0], usable[-1]))
+        first, last = (self.dz[self.hidden[i]] for i in (usable[0], usable[-1]))
         return math.exp((math.log(first) - math.log(last)) / (usable[-1] - usable[0]))
 
     # -- numbers too small for the dtype -----------------------------------------------------
@@ -214,7 +250,7 @@ class Record:
 
         Or it is 0 because it got too small, and with it, where z is 0, every gradient before it.
         """
-        smallest, way = self.chart.smallest, self.chart.way
+        smallest, way = self.chart.smallest, self.way
         names = {"z": self.z, "dL/dz": self.dz, "dL/dW": self.dw}
         ill = {k for x in names.values() for k in np.flatnonzero((x > 0) & (x < smallest)).tolist()}
         ill |= self.faded | self._faded(self.dz, way[::-1])

@@ -70,7 +70,14 @@ def _matching(
     layers: dict[str, nn.Module], argument: str, patterns: Pattern | Iterable[Pattern]
 ) -> set[str]:
     found: set[str] = set()
-    for pattern in [patterns] if isinstance(patterns, str | type) else patterns:
+    single = isinstance(patterns, str | type) or not isinstance(patterns, Iterable)
+    several: list[Any] = [patterns] if single else list(patterns)  # type: ignore[arg-type]
+    if not all(isinstance(pattern, str | type) for pattern in several):
+        raise ArgumentError(
+            f"Probe: {argument} takes paths such as 'layer1.*' and classes such as nn.Linear, one "
+            f"or a list of them, got {patterns!r}"
+        )
+    for pattern in several:
         if isinstance(pattern, type):
             matched = {path for path, module in layers.items() if isinstance(module, pattern)}
         else:
@@ -102,6 +109,19 @@ def weights_of(module: nn.Module) -> list[Tensor]:
     for name, each in computed.items() if isinstance(computed, nn.ModuleDict) else ():
         own += [(name, parameter) for parameter in each.parameters(recurse=False)]
     return [parameter for name, parameter in own if not name.startswith("bias")]
+
+
+def is_unknown(module: nn.Module) -> bool:
+    """Whether a module computes something of its own, without weights: an activation, say.
+
+    >>> class Swish(nn.Module):
+    ...     def forward(self, input):
+    ...         return input * nn.functional.sigmoid(input)
+    >>> is_unknown(Swish()), is_unknown(nn.Softmax())
+    (True, False)
+    """
+    is_leaf = not any(True for _ in module.children()) and not weights_of(module)
+    return is_leaf and not type(module).__module__.startswith("minigrad.nn.")
 
 
 def first_tensor(output: Any) -> Tensor | None:

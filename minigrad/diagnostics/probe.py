@@ -15,6 +15,7 @@ from minigrad.diagnostics.layers import (
     PASSES_ON,
     Pattern,
     first_tensor,
+    is_unknown,
     named_layers,
     weights_of,
 )
@@ -23,9 +24,13 @@ from minigrad.diagnostics.recurrence import RECURRENT, RecurrenceHook
 from minigrad.diagnostics.signals import SEEN, Signals
 from minigrad.diagnostics.statistics import BINS
 from minigrad.diagnostics.weights import Weights
-from minigrad.errors import ArgumentError, GraphError
+from minigrad.errors import ArgumentError, DtypeError, GraphError
 from minigrad.tape import RemovableHandle, mode
 from minigrad.tensor import Tensor
+
+_UNSEEN = "was not called in a recorded step, or under no_grad alone"
+_FROZEN = "its weights require no gradient, so there is no dL/dW"
+_UNKNOWN = "is no nn.Activation; derived from that, it would be measured as one"
 
 
 class Probe(Recording):
@@ -61,8 +66,9 @@ class Probe(Recording):
         window: for how many records in a row a unit must have been silent to count as dead.
 
     Raises:
-        ArgumentError: a model without such layers, a pattern that matches none of them, or a
-            number that is not a whole number of at least 1.
+        ArgumentError: a model without such layers, a pattern that matches none of them, an
+            optimizer of another model, or a number that is not a whole number of at least 1.
+        DtypeError: no module, or no optimizer.
         GraphError: entered while it is already in use.
 
     >>> import minigrad as mg
@@ -94,6 +100,7 @@ class Probe(Recording):
                 raise ArgumentError(
                     f"Probe: {name} must be a whole number of at least {least}, got {value!r}"
                 )
+        _check(model, optimizer)
         self._modules = named_layers(model, include, exclude)
         kinds = {path: type(module).__name__ for path, module in self._modules.items()}
         dtype = str(next((p.dtype for p in model.parameters()), ""))
@@ -139,6 +146,16 @@ class Probe(Recording):
                 handle.remove()
             self._hooks, self._block = [], []
             self._entered = self._watching = False
+        self._note_unseen()
+
+    def _note_unseen(self) -> None:
+        """List the layers of which nothing was seen in any record."""
+        unseen = np.isnan(self.series("z_nans"))  # where something arrives it is a number
+        for layer, records in zip(self.layers, unseen.T, strict=True):
+            if len(self) and records.all():
+                self.skipped.setdefault(layer, _UNSEEN)
+            elif self.skipped.get(layer) == _UNSEEN:
+                del self.skipped[layer]
 
     def note(self, *, loss: float) -> None:
         """Tell the loss of the step under way, or of the one that has just ended.
@@ -164,6 +181,12 @@ class Probe(Recording):
         weights = [weight for weight, _ in pairs]
         if list(map(id, weights)) != list(map(id, self._weights.parameters)):
             self._weights = Weights(weights, [layer for _, layer in pairs], len(self.layers))
+        for layer, name in enumerate(self.layers):
+            own = [weight for weight, owner in pairs if owner == layer]
+            if own and not any(weight.requires_grad for weight in own):
+                self.skipped[name] = _FROZEN
+            elif self.skipped.get(name) == _FROZEN:
+                del self.skipped[name]
 
     # -- steps -------------------------------------------------------------------------------
 
@@ -228,6 +251,8 @@ class Probe(Recording):
             elif isinstance(module, nn.Activation):
                 see = partial(self._see_activation, path)
                 self._hooks.append(module.register_forward_hook(see))
+            elif is_unknown(module):
+                self.skipped[path] = _UNKNOWN
         self._layer_hooks: list[RemovableHandle | RecurrenceHook] = [
             RecurrenceHook(module, partial(self._see_z, layer))
             if isinstance(module, RECURRENT)
@@ -294,3 +319,28 @@ class Probe(Recording):
         if self._recording:
             self._weights.note_update()
         self._end_step()
+
+
+def _check(model: Any, optimizer: Any) -> None:
+    if not isinstance(model, nn.Module):
+        raise DtypeError(
+            f"Probe: model must be an nn.Module, got {_told(model)}; it is made like "
+            "Probe(model, optimizer)"
+        )
+    if optimizer is None:
+        return
+    if isinstance(optimizer, type) or not hasattr(optimizer, "register_step_post_hook"):
+        raise DtypeError(
+            f"Probe: optimizer must be one of mg.optim, made of the model's parameters, got "
+            f"{_told(optimizer)}; leave it out to record without"
+        )
+    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if stepped.isdisjoint(map(id, model.parameters())):
+        raise ArgumentError(
+            "Probe: the optimizer holds none of the model's parameters; pass the one that was made "
+            "with model.parameters()"
+        )
+
+
+def _told(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -59,11 +59,12 @@ class Recording:
         dw    dL/dW as backward leaves it, before any clipping
 
     the statistics: rms, mean, std, max (largest magnitude), norm (L2), and the shares zeros, nans
-    and infs; see `statistics.Statistics`. Besides these there are
+    and infs; see `statistics.Statistics`. A probe takes mean, std, max, zeros and histograms, which
+    cost the most, only in its full records. Besides these there are
 
         update_ratio      rms(W after - W before) / rms(W before) of the optimizer's step
-        saturated         share of a's elements where the activation is saturated
-        dead              share of units that were dead all through a window of records
+        saturated         share of elements where the activation is saturated; see `nn.saturation`
+        dead              share of units that passed no gradient all through a window of records
         revived           how many units were dead in the record before, and no longer are
         dw_clipped_rms    rms of dL/dW as the optimizer saw it, so after clipping
         dw_cosine         cosine of dL/dW with that of the record before
@@ -372,8 +373,9 @@ def _unknown(asked: str, name: Any, valid: Sequence[str], what: str = "series") 
 def _cell(name: str, numbers: FLOAT) -> str:
     """One number of a layer's row. Where NaN arrived it says so; where nothing arrived, `-`."""
     value = numbers[COLUMN[name]]
-    signal = "dw" if name == "update_ratio" else name.partition("_")[0]
-    has_nans = numbers[COLUMN[f"{signal}_nans"]] > 0
+    if name == "update_ratio":
+        return "-" if np.isnan(value) else f"{value:.2e}"
+    has_nans = numbers[COLUMN[f"{name.partition('_')[0]}_nans"]] > 0
     return "-" if np.isnan(value) and not has_nans else f"{value:.2e}"
 
 

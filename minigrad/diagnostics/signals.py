@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from minigrad import nn
 from minigrad.backend import Array
 from minigrad.diagnostics.gauge import Gauge, merged
-from minigrad.diagnostics.recording import columns_of
+from minigrad.diagnostics.recording import COLUMN, columns_of
 from minigrad.diagnostics.statistics import FLOAT
 from minigrad.diagnostics.units import Units
 from minigrad.tensor import Tensor
@@ -92,3 +93,6 @@ class Signals:
             first = number * self.layers
             row[:, columns_of(signal)] = found[first : first + self.layers]
         self._units.record(row, fetched[count:])
+        lost = row[:, COLUMN["z_nans"]] == 1  # NaN lies in no interval: 0 would say "none is flat"
+        for name in ("saturated", "dead", "revived"):
+            row[lost, COLUMN[name]] = math.nan

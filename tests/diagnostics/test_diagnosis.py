@@ -125,8 +125,67 @@ def test_what_broke_first_is_named():
     assert found.verdict == "unstable"
     assert found.findings[0].layers == ("layer3.linear",)
     assert "z in layer3.linear are NaN" in found.findings[0].evidence
-    assert "detect_anomaly" in found.findings[0].cure
     assert found.layers[1].verdict == "unknown"  # its gradient is lost
+
+
+def test_nan_that_was_in_the_weights_is_no_fault_of_the_learning_rate():
+    def judged_by_probe(model, x, y):
+        with Probe(model) as probe:
+            F.cross_entropy(model(x), y).backward()
+            model.layer3.linear.weight.data[0, 0] = math.nan  # by hand: no step is recorded
+            F.cross_entropy(model(x), y).backward()
+        return diagnose(probe)
+
+    x, y = digits()
+    later = judged_by_probe(net(5, "tanh"), x, y)
+    assert later.findings[0].since == 1
+    model = net(5, "relu", gain=20.0)  # its z grow as well, which is not why they are NaN
+    model.layer3.linear.weight.data[0, 0] = math.nan
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    for found in (later, diagnose(model, (x, y)), diagnose(model, (x, y), optimizer=optimizer)):
+        assert found.verdict == "unstable"
+        assert found.findings[0].layers == ("layer3.linear",)
+        assert "in the weights of layer3.linear" in found.findings[0].evidence
+        assert found.findings[0].cure.startswith(
+            "layer3.linear holds NaN or infinity in its weights: make the model anew"
+        )
+        assert "checkpoint" in found.findings[0].cure
+
+    # NaN that comes from elsewhere is looked for elsewhere.
+    found = diagnose(net(3, "tanh"), (x, y), loss_fn=lambda out, y: (out * math.nan).sum())
+    assert "detect_anomaly" in found.findings[0].cure
+
+
+def test_a_network_without_activation_modules_that_passes_no_gradient_is_dead():
+    class Functional(nn.Module):
+        def __init__(self, act):
+            super().__init__()
+            g = mg.Generator(0)
+            self.l = nn.ModuleList([nn.Linear(64, 64, generator=g) for _ in range(6)])
+            self.o, self.act = nn.Linear(64, 10, generator=g), act
+
+        def forward(self, x):
+            for layer in self.l:
+                x = self.act(layer(x))
+            return self.o(x)
+
+    assert diagnose(Functional(F.relu), digits()).verdict != "dead"
+    for clipped, bias in ((F.relu, -5), (lambda z: mg.clip(z, -1, 1), 50)):
+        model = Functional(clipped)
+        for layer in model.l:
+            layer.bias.data[...] = bias
+        found = diagnose(model, digits())
+        assert found.verdict == "dead"
+        assert found.findings[0].layers == tuple(f"l.{i}" for i in range(6))
+        assert [layer.verdict for layer in found.layers] == ["dead"] * 6 + ["healthy"]
+        assert "exactly 0 in every hidden layer" in found.findings[0].evidence
+        assert "activation was not seen" in found.findings[0].evidence
+
+    # Output weights of 0 get a gradient, and after a step all others do, whatever the biases.
+    model = Functional(F.relu)
+    nn.init.zeros_(model.o.weight)
+    found = diagnose(model, digits())
+    assert (found.layers[5].numbers["dz_rms"], found.verdict) == (0, "healthy")
 
 
 def test_numbers_are_those_of_the_probe():
@@ -562,6 +621,41 @@ def test_what_was_not_used_is_unknown():
     found = diagnose(Odd(), digits())
     assert [layer.verdict for layer in found.layers] == ["healthy", "unknown", "healthy"]
     assert found.verdict == "healthy"
+
+
+@pytest.mark.parametrize("place", ["first", "before the output", "last"])
+def test_a_layer_that_is_never_called_changes_no_verdict(place):
+    class Spare(nn.Module):
+        def __init__(self, where):
+            super().__init__()
+            g = mg.Generator(0)
+            if where == "first":
+                self.spare = nn.Linear(64, 64)
+            self.l = nn.Sequential(
+                *[m for _ in range(20) for m in (nn.Linear(64, 64, generator=g), nn.Sigmoid())]
+            )
+            if where == "before the output":
+                self.spare = nn.Linear(64, 64)
+            self.o = nn.Linear(64, 10, generator=g)
+            if where == "last":
+                self.spare = nn.Linear(64, 64)
+
+        def forward(self, x):
+            return self.o(self.l(x))
+
+    without, found = diagnose(Spare(None), digits()), diagnose(Spare(place), digits())
+    assert found.verdict == without.verdict == "vanishing"
+    assert found.findings[0].layers == without.findings[0].layers
+    assert found.factor_per_layer == without.factor_per_layer
+    assert {a.name: a.verdict for a in found.layers} == {
+        **{a.name: a.verdict for a in without.layers}, "spare": "unknown",
+    }  # fmt: skip
+
+
+def test_a_head_that_is_in_no_loss_is_not_compared_with():
+    decay = {"dz_rms": [1e-3, 0.1, 1.0, math.nan, 1.0]}
+    found = diagnose(recording(decay, layers=5))
+    assert found.findings[0].layers == ("layer1",)
 
 
 def test_under_no_grad_inside_a_probe_and_from_a_file(tmp_path):

@@ -12,7 +12,7 @@ from minigrad import nn
 from minigrad.diagnostics import Probe
 from minigrad.diagnostics.recording import SERIES
 from minigrad.diagnostics.statistics import Statistics, histogram, signal_to_noise
-from minigrad.errors import ArgumentError, GraphError
+from minigrad.errors import ArgumentError, DtypeError, GraphError
 
 
 def plain_rms(array) -> float:
@@ -156,6 +156,7 @@ def test_layers_that_nothing_reaches_are_reported(x):
     assert np.isnan(numbers(probe, "unused", names=SERIES)).all()
     assert np.isfinite(numbers(probe, "blind")[0])
     assert np.isnan(probe.series("dz_rms")[0]).tolist() == [False, True, True]
+    assert list(probe.skipped) == ["unused"] and "was not called" in probe.skipped["unused"]
     lines = probe.table().splitlines()
     assert lines[-1].split() == ["unused", "-", "-", "-", "-"]
 
@@ -166,6 +167,11 @@ def test_a_frozen_layer_has_no_gradient_of_its_weights(model, x):
     with Probe(model) as probe:
         loss_of(model, x).backward()
     assert np.isnan(numbers(probe, "0")).tolist() == [False, False, True]
+    assert probe.skipped == {"0": "its weights require no gradient, so there is no dL/dW"}
+    model[0].requires_grad_(True)
+    with probe:
+        loss_of(model, x).backward()
+    assert probe.skipped == {} and np.isfinite(numbers(probe, "0", 1)).all()
 
 
 def test_forwards_under_no_grad_are_not_seen(model, x):
@@ -315,6 +321,19 @@ def test_nan_in_a_network_is_told_layer_by_layer(model, x):
     assert numbers(probe, "0", names=["z_nans", "dz_nans"]) == [0, 1]
     assert numbers(probe, "2", names=["z_nans", "z_infs"]) == [pytest.approx(1 / 3), 0]
     assert np.isnan(numbers(probe, "0")[1]) and "nan" in probe.table()
+
+
+def test_of_nan_nothing_is_said_to_be_saturated_or_dead():
+    for activation in (nn.ReLU(), nn.Tanh()):
+        model = nn.Sequential(nn.Linear(3, 4), activation, nn.Linear(4, 4), activation)
+        model[0].bias.data[...] = -1
+        with Probe(model) as probe:
+            model(mg.zeros(2, 3)).sum().backward()
+            model[0].weight.data[...] = np.nan
+            model(mg.zeros(2, 3)).sum().backward()
+        for name in ("saturated", "dead", "revived"):
+            series = probe.series(name)
+            assert np.isfinite(series[0]).all() and np.isnan(series[1]).all(), name
 
 
 # -- weights -------------------------------------------------------------------------------------
@@ -507,6 +526,22 @@ def test_an_activation_after_something_unknown_is_listed(rng):
     assert probe.activations == {"fc": ""} and np.isnan(probe.series("a_rms")).all()
 
 
+def test_an_activation_of_ones_own_is_listed_unless_it_says_that_it_is_one(x):
+    class Swish(nn.Module):
+        def forward(self, input):
+            return input * mg.nn.functional.sigmoid(input)
+
+    class Known(Swish, nn.Activation):
+        pass
+
+    for activation, name, listed in ((Swish(), "", ["1"]), (Known(), "Known", [])):
+        model = nn.Sequential(nn.Linear(4, 3, dtype=mg.float64), activation)
+        with Probe(model) as probe:
+            model(x).sum().backward()
+        assert probe.activations["0"] == name and list(probe.skipped) == listed
+        assert np.isfinite(probe.series("saturated")[0, 0]) == bool(name)
+
+
 def test_residual_blocks_are_layers_whose_z_is_the_sum(x):
     branch = nn.Linear(4, 4, dtype=mg.float64, generator=mg.Generator(0))
     model = nn.Sequential(nn.Residual(branch), nn.Tanh())
@@ -609,12 +644,29 @@ def test_layers_are_chosen_by_path_and_class(include, exclude, expected):
         ({"exclude": "*"}, "nothing is left to look at"),
         ({"every": 2.5}, "every must be a whole number of at least 1, got 2.5"),
         ({"full": -1}, "full must be a whole number of at least 0, got -1"),
+        ({"include": 3}, "include takes paths such as 'layer1.*' and classes .*, got 3"),
+        ({"exclude": [nn.Linear, 3]}, "exclude takes paths"),
+        ({"optimizer": mg.optim.SGD(nn.Linear(2, 2).parameters())}, "holds none of the model's"),
         ({"window": 0}, "window must be a whole number of at least 1, got 0"),
     ],
 )
 def test_a_choice_that_cannot_be_is_explained(model, options, message):
     with pytest.raises(ArgumentError, match=message):
         Probe(model, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((nn.Linear,), "model must be an nn.Module, got the class Linear"),
+        ((3,), "model must be an nn.Module, got int"),
+        ((nn.Linear(2, 2), mg.optim.SGD), "optimizer must be one of mg.optim.*, got the class SGD"),
+        ((nn.Linear(2, 2), 10), "optimizer must be one of mg.optim.*, got int"),
+    ],
+)
+def test_what_is_no_model_and_no_optimizer_is_refused(arguments, message):
+    with pytest.raises(DtypeError, match=message):
+        Probe(*arguments)
 
 
 # -- its manners -----------------------------------------------------------------------------------
