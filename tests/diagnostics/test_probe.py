@@ -382,14 +382,16 @@ def test_clipping_by_hand_and_in_a_hook_is_seen(model, x):
     assert clipped[1] <= 1e-6 < whole[1]
 
 
-def test_the_cosine_is_that_of_the_gradient_of_the_record_before(model, rng):
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
+def test_the_cosine_is_that_of_the_gradient_of_the_record_before(model, rng, dtype):
+    model.to(dtype)
     gradients = []
     with Probe(model, every=2) as probe:
         for step in range(7):
             model.zero_grad()
-            loss_of(model, mg.tensor(rng.normal(size=(5, 4)))).backward()
+            loss_of(model, mg.tensor(rng.normal(size=(5, 4)), dtype=dtype)).backward()
             if step % 2 == 0:
-                gradients.append(model[0].weight.grad.data.copy())
+                gradients.append(model[0].weight.grad.data.astype(np.float64))
             for p in model.parameters():  # as an optimizer that clips in place would do
                 p.grad.data[...] = 7.0
     pairs = zip(gradients[1:], gradients, strict=False)
@@ -476,14 +478,24 @@ def test_a_unit_that_was_silent_for_less_than_the_window_was_not_dead():
     assert not probe.series("dead").any() and not probe.series("revived").any()
 
 
-def test_a_unit_that_fires_in_one_of_several_batches_is_not_silent(model):
+@pytest.mark.parametrize(
+    ("batches", "dead"),
+    [
+        ([[-1.0, -1.0], [1.0, -1.0]], 0.5),
+        ([[1.0, -1.0], [-1.0, -1.0]], 0.5),
+        ([[1.0, 1.0], [-1.0, -1.0]], 0.0),
+        ([[-1.0, -1.0], [-1.0, -1.0]], 1.0),
+    ],
+)
+def test_a_unit_that_fires_in_one_of_several_batches_is_not_silent(batches, dead):
     model = one_layer(nn.ReLU(), np.eye(2))
     optimizer = mg.optim.SGD(model.parameters(), lr=0.0)
     with Probe(model, optimizer) as probe:
-        for row in ([1.0, -1.0], [-1.0, -1.0]):
+        for row in batches:
             model(mg.tensor([row], dtype=mg.float64)).sum().backward()
         optimizer.step()
-    assert numbers(probe, "0", names=["dead", "saturated"]) == [0.5, 0.75]
+    share = np.mean(np.array(batches) < 0)
+    assert numbers(probe, "0", names=["dead", "saturated", "revived"]) == [dead, share, 0]
 
 
 def test_tanh_units_die_too_where_float32_knows_no_slope():
