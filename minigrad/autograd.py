@@ -212,7 +212,7 @@ def _walk(
                         None if parent is None else rule(g, *values)
                         for parent, rule, values in zip(parents, op.rules, kept)  # noqa: B905
                     ]
-                for parent, part in zip(parents, pulled):  # noqa: B905
+                for parent, part in zip(parents, pulled, strict=True):
                     if parent is None:
                         continue
                     if part.shape != parent.shape:

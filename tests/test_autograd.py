@@ -566,3 +566,11 @@ def test_a_backward_within_a_hook_has_its_own_end():
     y.register_hook(run_another)
     y.backward()
     assert order == ["inner ended", "outer"]
+
+
+def test_a_joint_rule_that_forgets_a_gradient_is_refused():
+    forgetful = op("forgetful", lambda xp, a, b: a * b, lambda g, needs, b: [g * b])
+    a, b = (mg.tensor(v, requires_grad=True) for v in (2.0, 3.0))
+    with pytest.raises(GraphError, match="rule of 'forgetful' failed"):
+        forgetful(a, b).backward()
+    assert a.grad is None and b.grad is None

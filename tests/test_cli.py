@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import refused
 
 import minigrad
 from minigrad import cli
@@ -19,20 +20,6 @@ QUICK = ["decay", "--depth", "6", "--width", "16", "--batch-size", "32", "--seed
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def refused(capsys, *arguments: str) -> str:
-    """The one line with which the command refuses; it must compute and write nothing."""
-    before = list(Path().iterdir())
-    try:
-        code = cli.main(["decay", *arguments])
-    except SystemExit as end:
-        code = end.code
-    out, err = capsys.readouterr()
-    assert code == 2 and out == ""
-    assert err.startswith("minigrad decay: ") and err.count("\n") == 1
-    assert list(Path().iterdir()) == before
-    return err
 
 
 def test_decay_prints_a_table_per_configuration_and_writes_the_figure(capsys):
@@ -126,12 +113,12 @@ def test_lists_give_every_combination_in_order(capsys):
 )
 def test_a_wrong_value_is_one_line_and_code_2(capsys, monkeypatch, arguments, message):
     monkeypatch.setattr(decay, "measure_decay", lambda *a: pytest.fail("computed before checking"))
-    assert message in refused(capsys, *arguments)
+    assert message in refused(capsys, "decay", *arguments)
 
 
 def test_a_place_without_permission_is_refused_before_computing(capsys, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert "no permission to write 'd.png'" in refused(capsys, "--save", "d.png")
+    assert "no permission to write 'd.png'" in refused(capsys, "decay", "--save", "d.png")
 
 
 def test_a_disk_that_fails_is_reported_in_one_line(capsys, monkeypatch):
@@ -209,7 +196,7 @@ def test_a_file_that_exists_is_replaced_only_with_force(capsys, monkeypatch, fla
     Path(name).write_text("mine")
     with monkeypatch.context() as patch:
         patch.setattr(decay, "measure_decay", lambda *a: pytest.fail("computed before checking"))
-        said = refused(capsys, flag, name)
+        said = refused(capsys, "decay", flag, name)
     assert said == (
         f"minigrad decay: {name!r} exists; --force replaces it, {flag} names another file\n"
     )
@@ -219,7 +206,7 @@ def test_a_file_that_exists_is_replaced_only_with_force(capsys, monkeypatch, fla
 
 
 def test_figure_and_numbers_go_to_two_files(capsys):
-    said = refused(capsys, "--save", "d.pdf", "--json", "./d.pdf")
+    said = refused(capsys, "decay", "--save", "d.pdf", "--json", "./d.pdf")
     assert said == "minigrad decay: --save and --json name the same file 'd.pdf'\n"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import refused
 
 import minigrad as mg
 from minigrad import cli
@@ -22,20 +23,6 @@ QUICK = ["compare", "--depth", "4", "--width", "16", "--steps", "8", "--batch-si
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def refused(capsys, *arguments: str) -> str:
-    """The one line with which the command refuses; it must compute and write nothing."""
-    before = list(Path().iterdir())
-    try:
-        code = cli.main(["compare", *arguments])
-    except SystemExit as end:
-        code = end.code
-    out, err = capsys.readouterr()
-    assert code == 2 and out == ""
-    assert err.startswith("minigrad compare: ") and err.count("\n") == 1
-    assert list(Path().iterdir()) == before
-    return err
 
 
 def numbers(name: str = "c.json") -> list[dict]:
@@ -200,12 +187,12 @@ def test_in_a_terminal_there_is_a_bar(monkeypatch, capsys):
 )
 def test_a_wrong_value_is_one_line_and_code_2(capsys, monkeypatch, arguments, message):
     monkeypatch.setattr(compare, "train", lambda *a: pytest.fail("trained before checking"))
-    assert message in refused(capsys, *arguments)
+    assert message in refused(capsys, "compare", *arguments)
 
 
 def test_a_file_that_exists_is_replaced_only_with_force(capsys):
     Path("compare.png").write_text("mine")
-    assert "'compare.png' exists; --force replaces it" in refused(capsys)
+    assert "'compare.png' exists; --force replaces it" in refused(capsys, "compare")
     assert cli.main([*QUICK, "--init", "he", "--force"]) == 0
     assert Path("compare.png").read_bytes().startswith(b"\x89PNG")
 

@@ -15,7 +15,7 @@ They differ in the axes that mean and (biased) variance are taken over. Of an in
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -79,10 +79,10 @@ def batch_norm(
     _check_channels("batch_norm", x, running_mean, running_var, weight, bias)
     if not training:
         return _as_they_are("batch_norm", x, running_mean, running_var, weight, bias, eps)
-    if x.dtype == np.float16:  # its sums of squares would overflow
-        return batch_norm(
-            x.astype(np.float32), running_mean, running_var, weight, bias, training, momentum, eps
-        ).astype(np.float16)
+    if x.dtype == np.float16:
+        return _in_single(
+            batch_norm, x, running_mean, running_var, weight, bias, training, momentum, eps
+        )
     layout = _over_examples(x.shape, eps, x.device.name, x.dtype)
     norm = fused_norms.columns_batch_norm if x.ndim == 2 else fused_norms.batch_norm
     memo = Memo()
@@ -137,11 +137,18 @@ def instance_norm(
     _check_channels("instance_norm", x, running_mean, running_var, weight, bias)
     if not use_input_stats:
         return _as_they_are("instance_norm", x, running_mean, running_var, weight, bias, eps)
-    if x.dtype == np.float16:  # its sums of squares would overflow
-        return instance_norm(
-            x.astype(np.float32), running_mean, running_var, weight, bias, use_input_stats,
-            momentum, eps,
-        ).astype(np.float16)  # fmt: skip
+    if x.dtype == np.float16:
+        return _in_single(
+            instance_norm,
+            x,
+            running_mean,
+            running_var,
+            weight,
+            bias,
+            use_input_stats,
+            momentum,
+            eps,
+        )
     layout = _over_length(x.shape, eps, x.device.name, x.dtype)
     memo = Memo()
     out = fused_norms.instance_norm(x, weight, bias, layout=layout, memo=memo)
@@ -188,8 +195,8 @@ def group_norm(
             f"with channels a multiple of num_groups={groups}"
         )
     _check_channels("group_norm", x, None, None, weight, bias)
-    if x.dtype == np.float16:  # its sums of squares would overflow
-        return group_norm(x.astype(np.float32), groups, weight, bias, eps).astype(np.float16)
+    if x.dtype == np.float16:
+        return _in_single(group_norm, x, groups, weight, bias, eps)
     layout = _over_groups(x.shape, groups, eps, x.device.name, x.dtype)
     return fused_norms.group_norm(x, weight, bias, layout=layout, memo=Memo())
 
@@ -224,8 +231,8 @@ def layer_norm(
     """
     x = _floating("layer_norm", input)
     last = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if x.dtype == np.float16:  # its sums of squares would overflow
-        return layer_norm(x.astype(np.float32), last, weight, bias, eps).astype(np.float16)
+    if x.dtype == np.float16:
+        return _in_single(layer_norm, x, last, weight, bias, eps)
     layout = _over_last_axes("layer_norm", x.shape, last, eps, x.device.name, x.dtype)
     _check_elements("layer_norm", last, weight, bias)
     norm = fused_norms.rows_layer_norm if len(last) == 1 else fused_norms.layer_norm
@@ -262,12 +269,17 @@ def rms_norm(
     x = _floating("rms_norm", input)
     last = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    if x.dtype == np.float16:  # its sums of squares would overflow
-        return rms_norm(x.astype(np.float32), last, weight, eps).astype(np.float16)
+    if x.dtype == np.float16:
+        return _in_single(rms_norm, x, last, weight, eps)
     layout = _over_last_axes("rms_norm", x.shape, last, eps, x.device.name, x.dtype)
     _check_elements("rms_norm", last, weight)
     norm = fused_norms.rows_rms_norm if len(last) == 1 else fused_norms.rms_norm
     return norm(x, weight, None, layout=layout, memo=Memo())
+
+
+def _in_single(normalize: Callable[..., Tensor], x: Tensor, *arguments: Any) -> Tensor:
+    """`normalize(x, ...)` of half precision, whose sums of squares would overflow."""
+    return normalize(x.astype(np.float32), *arguments).astype(x.dtype)
 
 
 def _floating(name: str, input: Any) -> Tensor:
