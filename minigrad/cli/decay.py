@@ -13,8 +13,8 @@ from minigrad.cli.writing import add_outputs, check_outputs, use_no_screen, writ
 from minigrad.data import Dataset, standardize
 from minigrad.diagnostics import DecayConfig, DecayResult, measure_decay, plots
 from minigrad.diagnostics.decay import DTYPES, check_config, network_and_batch
-from minigrad.diagnostics.diagnosis import diagnose
 from minigrad.diagnostics.inputs import NAMES, load_inputs
+from minigrad.diagnostics.judging.diagnosis import diagnose
 from minigrad.diagnostics.report import named_in_table, one_table, to_dict
 from minigrad.models import ACTIVATIONS, INITS
 from minigrad.models.mlp import RESIDUALS

@@ -12,8 +12,8 @@ import numpy as np
 from minigrad import nn, optim
 from minigrad.data import DataLoader, Dataset, standardize, train_test_split
 from minigrad.diagnostics import Recording
-from minigrad.diagnostics.diagnosis import diagnose
-from minigrad.diagnostics.probe import Probe
+from minigrad.diagnostics.judging.diagnosis import diagnose
+from minigrad.diagnostics.probing.probe import Probe
 from minigrad.models import deep_mlp
 from minigrad.nn import utils
 from minigrad.nn.functional import cross_entropy

@@ -7,31 +7,35 @@ draw_graph, LivePlot; loss_landscape, measure_trainability.
 
 from minigrad.diagnostics import plots, theory
 from minigrad.diagnostics.anomaly import AnomalyError, detect_anomaly
-from minigrad.diagnostics.comparison import Comparison, compare
-from minigrad.diagnostics.curvature import (
+from minigrad.diagnostics.decay import DecayConfig, DecayResult, measure_decay
+from minigrad.diagnostics.graph import draw_graph, to_dot, to_mermaid
+from minigrad.diagnostics.judging.diagnosis import diagnose
+from minigrad.diagnostics.judging.verdicts import Diagnosis
+from minigrad.diagnostics.loss_surface.curvature import (
     NotConverged,
     TopEigenvalue,
     hessian_top_eigenvalue,
     sharpness,
 )
-from minigrad.diagnostics.decay import DecayConfig, DecayResult, measure_decay
-from minigrad.diagnostics.diagnosis import diagnose
-from minigrad.diagnostics.graph import draw_graph, to_dot, to_mermaid
-from minigrad.diagnostics.landscape import Landscape, function_landscape, optimizer_path
-from minigrad.diagnostics.live import LivePlot
-from minigrad.diagnostics.lr_range import LRRange, lr_range_test
-from minigrad.diagnostics.model_landscape import ParameterPath, loss_landscape
-from minigrad.diagnostics.prediction import Prediction, predict
-from minigrad.diagnostics.probe import Probe
-from minigrad.diagnostics.recording import Recording
-from minigrad.diagnostics.report import decay_table
-from minigrad.diagnostics.spectrum import JacobianSpectrum, jacobian_spectrum
-from minigrad.diagnostics.trainability import (
+from minigrad.diagnostics.loss_surface.landscape import (
+    Landscape,
+    function_landscape,
+    optimizer_path,
+)
+from minigrad.diagnostics.loss_surface.lr_range import LRRange, lr_range_test
+from minigrad.diagnostics.loss_surface.model_landscape import ParameterPath, loss_landscape
+from minigrad.diagnostics.loss_surface.trainability import (
     Trainability,
     TrainabilityConfig,
     measure_trainability,
 )
-from minigrad.diagnostics.verdicts import Diagnosis
+from minigrad.diagnostics.plots.live import LivePlot
+from minigrad.diagnostics.predicting.prediction import Prediction, predict
+from minigrad.diagnostics.probing.comparison import Comparison, compare
+from minigrad.diagnostics.probing.probe import Probe
+from minigrad.diagnostics.probing.recording import Recording
+from minigrad.diagnostics.report import decay_table
+from minigrad.diagnostics.spectrum import JacobianSpectrum, jacobian_spectrum
 
 __all__ = [
     "AnomalyError",

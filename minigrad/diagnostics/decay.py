@@ -11,8 +11,8 @@ import numpy as np
 from minigrad import nn
 from minigrad.data import Dataset, standardize
 from minigrad.diagnostics.inputs import load_inputs
-from minigrad.diagnostics.prediction import predict
-from minigrad.diagnostics.probe import Probe
+from minigrad.diagnostics.predicting.prediction import predict
+from minigrad.diagnostics.probing.probe import Probe
 from minigrad.errors import ArgumentError
 from minigrad.models import deep_mlp
 from minigrad.ops.creation import tensor

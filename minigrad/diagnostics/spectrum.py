@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.autograd import grad
-from minigrad.diagnostics.layers import Pattern, first_tensor, named_layers
+from minigrad.diagnostics.probing.layers import Pattern, first_tensor, named_layers
 from minigrad.diagnostics.undisturbed import undisturbed
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.creation import as_tensor

@@ -22,10 +22,10 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.diagnostics.curvature import hessian_top_eigenvalue
-from minigrad.diagnostics.diagnosis import diagnose
-from minigrad.diagnostics.probe import Probe
-from minigrad.diagnostics.verdicts import Diagnosis
+from minigrad.diagnostics.judging.diagnosis import diagnose
+from minigrad.diagnostics.judging.verdicts import Diagnosis
+from minigrad.diagnostics.loss_surface.curvature import hessian_top_eigenvalue
+from minigrad.diagnostics.probing.probe import Probe
 from minigrad.models import deep_mlp
 from minigrad.nn import functional as F
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.diagnostics import LivePlot, Recording, live, plots
+from minigrad.diagnostics import LivePlot, Recording, plots
+from minigrad.diagnostics.plots import live
 from minigrad.diagnostics.plots.animation import DecayFrames
 from minigrad.diagnostics.plots.runs import runs_of
 from minigrad.errors import ArgumentError

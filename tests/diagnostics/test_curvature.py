@@ -9,7 +9,11 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.diagnostics.curvature import NotConverged, hessian_top_eigenvalue, sharpness
+from minigrad.diagnostics.loss_surface.curvature import (
+    NotConverged,
+    hessian_top_eigenvalue,
+    sharpness,
+)
 from minigrad.errors import ArgumentError, GraphError
 from minigrad.nn import functional as F
 

@@ -13,10 +13,10 @@ from diagnostics.labelled import ALL, cases
 import minigrad as mg
 from minigrad import diagnostics, nn
 from minigrad.diagnostics import DecayConfig, Probe, measure_decay
-from minigrad.diagnostics.cures import CLIP, CRITICAL
-from minigrad.diagnostics.diagnosis import diagnose
-from minigrad.diagnostics.recording import Recording
-from minigrad.diagnostics.verdicts import ORDER
+from minigrad.diagnostics.judging.cures import CLIP, CRITICAL
+from minigrad.diagnostics.judging.diagnosis import diagnose
+from minigrad.diagnostics.judging.verdicts import ORDER
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError, GraphError, ShapeError
 from minigrad.models import deep_mlp
 from minigrad.nn import functional as F

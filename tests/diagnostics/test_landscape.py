@@ -10,8 +10,12 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import plots
-from minigrad.diagnostics.landscape import Landscape, function_landscape, optimizer_path
-from minigrad.diagnostics.model_landscape import ParameterPath, loss_landscape
+from minigrad.diagnostics.loss_surface.landscape import (
+    Landscape,
+    function_landscape,
+    optimizer_path,
+)
+from minigrad.diagnostics.loss_surface.model_landscape import ParameterPath, loss_landscape
 from minigrad.errors import ArgumentError, ShapeError
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.diagnostics.lr_range import lr_range_test
+from minigrad.diagnostics.loss_surface.lr_range import lr_range_test
 from minigrad.diagnostics.undisturbed import undisturbed
 from minigrad.errors import ArgumentError
 from minigrad.nn import functional as F

@@ -8,7 +8,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.diagnostics import plots
-from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 from minigrad.optim import lr_scheduler
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minigrad.diagnostics import plots
-from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 
 NAN = np.nan

@@ -9,7 +9,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.diagnostics import Probe, plots
-from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 
 NAN, INF = np.nan, np.inf
@@ -261,7 +261,7 @@ def test_a_prediction_is_drawn_as_it_is():
 
 
 def test_what_predict_returns_begins_at_the_last_layer_measured():
-    from minigrad.diagnostics.prediction import predict
+    from minigrad.diagnostics.predicting.prediction import predict
 
     g = mg.Generator(0)
     net = mg.models.deep_mlp(6, 64, "tanh", "xavier", in_features=64, generator=g)
@@ -359,7 +359,7 @@ def test_an_unknown_series_is_explained():
 
 def with_histograms(*values, signal="dz"):
     """One record, a layer for each array."""
-    from minigrad.diagnostics.statistics import describe, histogram
+    from minigrad.diagnostics.probing.statistics import describe, histogram
 
     rec = Recording([f"layer{i + 1}" for i in range(len(values))])
     found = [describe(np.array(array, dtype=np.float64)) for array in values]
@@ -516,7 +516,7 @@ def test_saturation_of_runs_and_of_one_kind_alone():
 
 def test_every_series_has_words_for_its_axis():
     from minigrad.diagnostics.plots.quantities import in_words
-    from minigrad.diagnostics.recording import SERIES
+    from minigrad.diagnostics.probing.recording import SERIES
 
     words = [in_words(series) for series in SERIES]
     assert len(set(words)) == len(words)

@@ -10,8 +10,8 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import Probe
-from minigrad.diagnostics.recording import SERIES
-from minigrad.diagnostics.statistics import Statistics, histogram, signal_to_noise
+from minigrad.diagnostics.probing.recording import SERIES
+from minigrad.diagnostics.probing.statistics import Statistics, histogram, signal_to_noise
 from minigrad.errors import ArgumentError, DtypeError, GraphError
 
 

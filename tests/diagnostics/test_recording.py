@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from minigrad.diagnostics import Probe
-from minigrad.diagnostics.comparison import compare
-from minigrad.diagnostics.recording import MEASURED, SERIES, SIGNALS, Recording
-from minigrad.diagnostics.statistics import BIN_EDGES, BINS
+from minigrad.diagnostics.probing.comparison import compare
+from minigrad.diagnostics.probing.recording import MEASURED, SERIES, SIGNALS, Recording
+from minigrad.diagnostics.probing.statistics import BIN_EDGES, BINS
 from minigrad.errors import ArgumentError, GraphError
 
 

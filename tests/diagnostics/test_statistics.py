@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from minigrad.diagnostics.gauge import CHUNK, RMS, Found, Gauge, fetched, merged
-from minigrad.diagnostics.statistics import (
+from minigrad.diagnostics.probing.gauge import CHUNK, RMS, Found, Gauge, fetched, merged
+from minigrad.diagnostics.probing.statistics import (
     BIN_EDGES,
     BINS,
     NOTHING,

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.diagnostics import plots, theory, trainability
-from minigrad.diagnostics.trainability import (
+from minigrad.diagnostics import plots, theory
+from minigrad.diagnostics.loss_surface import trainability
+from minigrad.diagnostics.loss_surface.trainability import (
     Trainability,
     TrainabilityConfig,
     measure_trainability,

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from minigrad import backend, nn
-from minigrad.diagnostics.gauge import CHUNK, fetched
-from minigrad.diagnostics.recording import MEASURED
-from minigrad.diagnostics.signals import SEEN, Signals
-from minigrad.diagnostics.weights import Weights
+from minigrad.diagnostics.probing.gauge import CHUNK, fetched
+from minigrad.diagnostics.probing.recording import MEASURED
+from minigrad.diagnostics.probing.signals import SEEN, Signals
+from minigrad.diagnostics.probing.weights import Weights
 
 LAYERS = 3
 

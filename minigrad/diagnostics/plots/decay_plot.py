@@ -30,7 +30,7 @@ from minigrad.diagnostics.plots.style import (
     look,
 )
 from minigrad.diagnostics.plots.style import legend as draw_legend
-from minigrad.diagnostics.prediction import Prediction
+from minigrad.diagnostics.predicting.prediction import Prediction
 from minigrad.diagnostics.report import describe, varying
 from minigrad.errors import ArgumentError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minigrad.diagnostics.landscape import Landscape
+from minigrad.diagnostics.loss_surface.landscape import Landscape
 from minigrad.diagnostics.plots.style import DARK, axes_or_current, look
 from minigrad.diagnostics.plots.style import legend as add_legend
 from minigrad.errors import ArgumentError

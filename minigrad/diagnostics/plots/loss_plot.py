@@ -21,7 +21,7 @@ from minigrad.diagnostics.plots.bands import (
 )
 from minigrad.diagnostics.plots.runs import NothingToDraw, Run
 from minigrad.diagnostics.plots.style import DARK, axes_or_current, grid, legend, look, step_axis
-from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:

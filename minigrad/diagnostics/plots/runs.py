@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minigrad.diagnostics.plots.bands import FLOAT, Band, band
 from minigrad.diagnostics.plots.quantities import signal_of
-from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 
 # One recording (a Probe is one too), or the path of a saved one.

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.diagnostics import theory
+from minigrad.diagnostics.loss_surface.trainability import Trainability
 from minigrad.diagnostics.plots.style import DARK, axes_or_current
-from minigrad.diagnostics.trainability import Trainability
 from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any
 
 from minigrad import nn
 from minigrad.backend import Array
-from minigrad.diagnostics.gauge import Gauge, merged
-from minigrad.diagnostics.recording import COLUMN, columns_of
-from minigrad.diagnostics.statistics import FLOAT
-from minigrad.diagnostics.units import Units
+from minigrad.diagnostics.probing.gauge import Gauge, merged
+from minigrad.diagnostics.probing.recording import COLUMN, columns_of
+from minigrad.diagnostics.probing.statistics import FLOAT
+from minigrad.diagnostics.probing.units import Units
 from minigrad.tensor import Tensor
 
 SEEN = ("z", "a", "dz")  # the order in which the gauge numbers them

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import nn
-from minigrad.diagnostics.batch_loss import LossFunction, batches, default_loss, loss_of
+from minigrad.diagnostics.batch_loss import (
+    LossFunction,
+    batches,
+    default_loss,
+    loss_of,
+)
 from minigrad.diagnostics.undisturbed import undisturbed
 from minigrad.errors import ArgumentError
 from minigrad.nn.arguments import check_count

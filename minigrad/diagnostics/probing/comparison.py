@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.diagnostics.files import plain_number
-from minigrad.diagnostics.recording import SERIES, Recording
-from minigrad.diagnostics.statistics import FLOAT
+from minigrad.diagnostics.probing.files import plain_number
+from minigrad.diagnostics.probing.recording import SERIES, Recording
+from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.errors import ArgumentError
 
 HEADINGS = {

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minigrad import nn
-from minigrad.diagnostics.overlay import Overlay, factor_per_layer, lay_over
-from minigrad.diagnostics.walk import Walk
+from minigrad.diagnostics.predicting.overlay import Overlay, factor_per_layer, lay_over
+from minigrad.diagnostics.predicting.walk import Walk
 from minigrad.errors import ArgumentError
 from minigrad.tensor import Tensor
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from minigrad.diagnostics.chart import NOT_COMPARED, Chart
 from minigrad.diagnostics.decay import TRAINABLE
-from minigrad.diagnostics.illnesses import Sign, counted, numbered
-from minigrad.diagnostics.statistics import FLOAT
+from minigrad.diagnostics.judging.chart import NOT_COMPARED, Chart
+from minigrad.diagnostics.judging.illnesses import Sign, counted, numbered
+from minigrad.diagnostics.probing.statistics import FLOAT
 
 # Weights that change by more than a tenth of themselves in a step forget what they learned; about
 # a thousandth is what works.

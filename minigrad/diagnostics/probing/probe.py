@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
-from minigrad.diagnostics.gauge import fetched
-from minigrad.diagnostics.layers import (
+from minigrad.diagnostics.probing.gauge import fetched
+from minigrad.diagnostics.probing.layers import (
     PASSES_ON,
     Pattern,
     first_tensor,
@@ -19,11 +19,11 @@ from minigrad.diagnostics.layers import (
     named_layers,
     weights_of,
 )
-from minigrad.diagnostics.recording import MEASURED, Recording
-from minigrad.diagnostics.recurrence import RECURRENT, RecurrenceHook
-from minigrad.diagnostics.signals import SEEN, Signals
-from minigrad.diagnostics.statistics import BINS
-from minigrad.diagnostics.weights import Weights
+from minigrad.diagnostics.probing.recording import MEASURED, Recording
+from minigrad.diagnostics.probing.recurrence import RECURRENT, RecurrenceHook
+from minigrad.diagnostics.probing.signals import SEEN, Signals
+from minigrad.diagnostics.probing.statistics import BINS
+from minigrad.diagnostics.probing.weights import Weights
 from minigrad.errors import ArgumentError, DtypeError, GraphError
 from minigrad.tape import RemovableHandle, mode
 from minigrad.tensor import Tensor

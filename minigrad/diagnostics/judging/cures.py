@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from minigrad.diagnostics.chart import Chart
-from minigrad.diagnostics.illnesses import Sign
+from minigrad.diagnostics.judging.chart import Chart
+from minigrad.diagnostics.judging.illnesses import Sign
 
 # Activations for which `nn.init.critical_` finds weights, under the name it knows them by.
 CRITICAL = {

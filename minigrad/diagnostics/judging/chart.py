@@ -10,8 +10,8 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.backend import Array, device_of
-from minigrad.diagnostics.recording import Recording
-from minigrad.diagnostics.statistics import FLOAT
+from minigrad.diagnostics.probing.recording import Recording
+from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.nn.saturation import flat_parts
 
 NORMALIZATIONS = ("BatchNorm1d", "LayerNorm", "RMSNorm", "GroupNorm", "InstanceNorm1d")

@@ -10,16 +10,22 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.backend import Array
-from minigrad.diagnostics.batch_loss import Batch, LossFunction, batches, default_loss, loss_of
-from minigrad.diagnostics.chart import Chart
-from minigrad.diagnostics.course import breakdown, broken_record, long_steps, restless_loss
-from minigrad.diagnostics.cures import cure
-from minigrad.diagnostics.illnesses import Record, Sign
-from minigrad.diagnostics.layers import weights_of
-from minigrad.diagnostics.probe import Probe
-from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.batch_loss import (
+    Batch,
+    LossFunction,
+    batches,
+    default_loss,
+    loss_of,
+)
+from minigrad.diagnostics.judging.chart import Chart
+from minigrad.diagnostics.judging.course import breakdown, broken_record, long_steps, restless_loss
+from minigrad.diagnostics.judging.cures import cure
+from minigrad.diagnostics.judging.illnesses import Record, Sign
+from minigrad.diagnostics.judging.verdicts import COLUMNS, ORDER, Diagnosis, Finding, LayerVerdict
+from minigrad.diagnostics.probing.layers import weights_of
+from minigrad.diagnostics.probing.probe import Probe
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.undisturbed import undisturbed
-from minigrad.diagnostics.verdicts import COLUMNS, ORDER, Diagnosis, Finding, LayerVerdict
 from minigrad.errors import ArgumentError, GraphError
 from minigrad.nn.arguments import check_count
 from minigrad.optim import Optimizer

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minigrad.diagnostics import files
-from minigrad.diagnostics.statistics import (
+from minigrad.diagnostics.probing import files
+from minigrad.diagnostics.probing.statistics import (
     BIN_EDGES,
     BINS,
     FLOAT,

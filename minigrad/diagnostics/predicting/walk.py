@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import nn
-from minigrad.diagnostics import ideal
-from minigrad.diagnostics.ideal import Back, Power, Signal
+from minigrad.diagnostics.predicting import ideal
+from minigrad.diagnostics.predicting.ideal import Back, Power, Signal
 from minigrad.diagnostics.theory.activation import function_of
 from minigrad.diagnostics.theory.profiles import LayerScale, numbers_of
 from minigrad.errors import ArgumentError, MinigradError

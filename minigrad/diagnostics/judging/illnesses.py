@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minigrad.diagnostics.chart import Chart, natural_share
 from minigrad.diagnostics.decay import TRAINABLE
-from minigrad.diagnostics.statistics import FLOAT
+from minigrad.diagnostics.judging.chart import Chart, natural_share
+from minigrad.diagnostics.probing.statistics import FLOAT
 
 # Half of what the activation should have left to live on lies where it is flat.
 SATURATED = 0.5

@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.diagnostics.landscape import Floats, Landscape, Range, axis, measure, one_number
+from minigrad.diagnostics.loss_surface.landscape import (
+    Floats,
+    Landscape,
+    Range,
+    axis,
+    measure,
+    one_number,
+)
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.nn.module import Module
 from minigrad.random import Generator, generator_or_default

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.backend import Array, Device, device_of
-from minigrad.diagnostics.statistics import (
+from minigrad.diagnostics.probing.statistics import (
     BINS,
     FLOAT,
     HIGHEST,

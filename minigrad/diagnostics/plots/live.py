@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.diagnostics.recording import Recording
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 from minigrad.train.progress import in_notebook
 

@@ -10,10 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.backend import Array, device_of
-from minigrad.diagnostics import statistics
-from minigrad.diagnostics.gauge import LARGEST, NORM, RMS, SMALLEST, Found, Gauge, Scratch, merged
-from minigrad.diagnostics.recording import COLUMN, columns_of
-from minigrad.diagnostics.statistics import BINS, FLOAT
+from minigrad.diagnostics.probing import statistics
+from minigrad.diagnostics.probing.gauge import (
+    LARGEST,
+    NORM,
+    RMS,
+    SMALLEST,
+    Found,
+    Gauge,
+    Scratch,
+    merged,
+)
+from minigrad.diagnostics.probing.recording import COLUMN, columns_of
+from minigrad.diagnostics.probing.statistics import BINS, FLOAT
 from minigrad.tensor import Tensor
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.backend import CPU, Array, device_of
-from minigrad.diagnostics.recording import COLUMN
-from minigrad.diagnostics.statistics import FLOAT
+from minigrad.diagnostics.probing.recording import COLUMN
+from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.nn.saturation import Flat, Interval, flat_parts
 
 

@@ -1,0 +1,1 @@
+"""Measure: what a probe reads in a training loop, and the recording that it leaves."""
