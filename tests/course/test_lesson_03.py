@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from lesson_source import answered, run
 
 import minigrad as mg
 
-SOURCE = Path(mg.__file__).resolve().parent.parent / "lessons/03_the_instrument/lesson.py"
+NAME = "03_the_instrument"
 
 
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory):
-    """The names that the lesson defines, after it ran with the learner's answers left open."""
-    names = {"__name__": "lesson"}
-    with (
-        mpl.rc_context(),
-        contextlib.chdir(tmp_path_factory.mktemp("lesson")),
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr(plt, "show", lambda: plt.close("all"))
-        exec(compile(SOURCE.read_text("utf-8"), str(SOURCE), "exec"), names)
-    return names
+    return run(NAME, tmp_path_factory.mktemp("lesson"))
 
 
 def check(lesson, answer):
@@ -102,24 +89,14 @@ def test_exercise_1_rejects_a_wrong_answer(lesson, wrong, why):
     assert said.startswith("exercise 1: not yet") and why in said
 
 
-def answered(lesson, capsys, **answer):
-    """What the check of a one-number exercise prints: the last cell that asks for its name."""
-    (name,) = answer
-    cells = SOURCE.read_text("utf-8").split("\n# %%\n")
-    (cell,) = [c for c in cells if c.startswith(f"if {name} is None")]
-    code = cell.partition("\n# %%")[0]
-    exec(code, {**lesson, **answer})
-    return capsys.readouterr().out
-
-
 @pytest.mark.parametrize(("gain", "right"), [(3**0.5, True), (3.0, False), (1.0, False)])
-def test_exercise_2(lesson, capsys, gain, right):
-    said = answered(lesson, capsys, gain=gain)
+def test_exercise_2(lesson, gain, right):
+    said = answered(NAME, lesson, gain=gain)
     assert said.startswith("exercise 2: correct" if right else "exercise 2: not yet")
 
 
 # (38 - 3) / log10(1 / 0.141) = 41. One power of ten a layer would be 35.
 @pytest.mark.parametrize(("layers", "right"), [(41, True), (50, False), (35, False)])
-def test_exercise_3(lesson, capsys, layers, right):
-    said = answered(lesson, capsys, layers_until_underflow=layers)
+def test_exercise_3(lesson, layers, right):
+    said = answered(NAME, lesson, layers_until_underflow=layers)
     assert said.startswith("exercise 3: correct" if right else "exercise 3: not yet")
