@@ -44,13 +44,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import minigrad as mg
-from minigrad.course import Claim, record
+from minigrad.course import Claim, full_or_fast, record
 from minigrad.data import load_digits, standardize
 from minigrad.diagnostics import DecayConfig, Probe, measure_decay, plots, theory
 from minigrad.models import deep_mlp
 
 DEPTH, WIDTH, BATCH = 30, 128, 256
-SEEDS = range(5)
+SEEDS = range(full_or_fast(5, fast=3))
 
 plt.rcParams["figure.dpi"] = 110
 
@@ -252,10 +252,10 @@ for name, ours in by_hand.items():
 # %% [markdown]
 # They agree to rounding. From here on the instrument may do the work.
 #
-# ## 5 · Measure: three activations, five seeds
+# ## 5 · Measure: three activations, several seeds
 #
-# One network is one throw of the dice. So we draw five networks per activation and look at the
-# mean and at the spread.
+# One network is one throw of the dice. So we draw several networks per activation, one per seed,
+# and look at the mean and at the spread.
 
 
 # %%
@@ -638,8 +638,8 @@ print(f"rms of dL/dW: layer 1 {rms(dW[1]):.1e}, layer 2 {rms(dW[2]):.1e}")
 # %% [markdown]
 # ## 10 · What we found
 #
-# The laws, each with what was predicted and what this notebook measured (means over five seeds
-# where there are seeds). The same table is written to `claims.json` beside this notebook, and a
+# The laws, each with what was predicted and what this notebook measured (means over the seeds
+# where there are several). The same table is written to `claims.json` beside this notebook, and a
 # test runs this lesson and checks it.
 
 # %%

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from minigrad.course.pace import FAST
 from minigrad.errors import ArgumentError
 
 SOURCE = "lesson.py"
@@ -78,7 +79,7 @@ def _names(sources: list[str]) -> list[str]:
     return names
 
 
-def execute(notebook: Any, folder: Path) -> None:
+def execute(notebook: Any, folder: Path, *, fast: bool = False) -> None:
     """Run all cells in place, in a fresh kernel whose working folder is `folder`."""
     from nbclient import NotebookClient
 
@@ -87,9 +88,10 @@ def execute(notebook: Any, folder: Path) -> None:
         timeout=TIME_LIMIT,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # not a word about how the kernel is connected
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute(env=one_thread(os.environ))
+    client.execute(env=one_thread(os.environ) | {FAST: "1" if fast else ""})
 
 
 def remove_chance(notebook: Any) -> None:
