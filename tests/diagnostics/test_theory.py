@@ -11,7 +11,10 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import theory
 from minigrad.diagnostics.theory import LayerScale
+from minigrad.diagnostics.theory.activation import function_of
+from minigrad.diagnostics.theory.hermite import CorrelationSeries
 from minigrad.errors import ArgumentError
+from minigrad.meanfield import averages, pair_averages
 from minigrad.nn import functional as F
 
 
@@ -168,6 +171,40 @@ def test_chaos_has_a_correlation_of_its_own(sigma_w2, activation):
     assert math.exp(-1 / theory.xi_c(sigma_w2, 0.05, activation)) == pytest.approx(slope, rel=1e-2)
 
 
+@pytest.mark.parametrize(
+    ("sigma_w2", "sigma_b2", "activation"),
+    [(1.78, 0.05, "tanh"), (4.0, 0.3, "tanh"), (1.9, 0.05, "hardtanh"), (9.0, 0.0, "softsign")],
+)
+def test_both_roads_to_the_correlation_agree(sigma_w2, sigma_b2, activation):
+    q = theory.fixed_point(sigma_w2, sigma_b2, activation)
+    series = CorrelationSeries(function_of(activation), q)
+    for c in (0.0, 0.3, theory.correlation_fixed_point(sigma_w2, sigma_b2, activation), 0.98):
+        direct = pair_averages(function_of(activation), q, c)
+        # Relative to the averages at c = 1, which is what either of them is exact to.
+        at_one = averages(function_of(activation), q)
+        product, slope_product = series.at(c)
+        assert product == pytest.approx(direct.product, abs=1e-11 * at_one.square)
+        assert slope_product == pytest.approx(direct.slope_product, abs=1e-10 * at_one.slope_square)
+
+
+def test_the_series_of_relu_is_the_arc_cosine_kernel_and_knows_where_it_ends():
+    series = CorrelationSeries(F.relu, 2.0)
+    for c in (0.0, 0.5, 0.9, 0.99):
+        angle = math.acos(c)
+        product, slope_product = series.at(c)
+        kernel = (math.sin(angle) + (math.pi - angle) * c) / math.pi
+        assert product == pytest.approx(kernel, rel=1e-12)
+        assert slope_product == pytest.approx((math.pi - angle) / math.tau, rel=1e-12)
+    assert series.at(0.9999) is None
+
+
+def test_close_to_the_critical_point_of_a_kinked_activation():
+    critical = theory.critical_sigma_w(0.05**0.5, "hardtanh") ** 2
+    # Where terms run out, xi_c goes on as (sigma_w2 - critical)^-1, as it does before.
+    nearer, near = (theory.xi_c(critical * (1 + h), 0.05, "hardtanh") for h in (1e-3, 1e-2))
+    assert nearer / near == pytest.approx(10, rel=0.01)
+
+
 def test_order_makes_all_inputs_one():
     assert theory.correlation_fixed_point(1.0, 0.05) == 1.0
     # Odd, no biases: uncorrelated inputs stay so.
@@ -226,6 +263,7 @@ def test_residual_growth():
     assert theory.residual_variance(0) == theory.residual_variance(0, normalized=True) == 1
     assert theory.residual_variance(20) == 2**20
     assert theory.residual_variance(20, normalized=True) == 21
+    assert theory.residual_variance(5000) == math.inf
     assert theory.residual_variance(9, 0.5) == pytest.approx(1.25**9)
     assert theory.residual_variance(9, 0.5, normalized=True) == pytest.approx(1 + 9 / 4)
 
@@ -281,12 +319,41 @@ def test_profiles_of_a_linear_network_are_products_of_variances():
         (lambda: theory.chi(1.0, 1.0, 3), "theory: int does not work element by element"),
         (lambda: theory.variance_map(-1.0, 1.0), "variance_map: q must be a number of at least 0"),
         (lambda: theory.fixed_point(math.nan), "fixed_point: sigma_w2 must be a number of at"),
-        (lambda: theory.correlation_map(1.5, 1.0, 1.0), "c is a correlation, from -1 to 1, got"),
+        (lambda: theory.correlation_map(1.5, 1.0, 1.0), "c is a correlation, a number from"),
         (lambda: theory.correlation_map(0.5, 0.0, 1.0), "where every z is 0 there is no correlat"),
-        (lambda: theory.critical_line([-1.0]), "critical_line: sigma_b must be numbers of at"),
+        (lambda: theory.critical_line([-1.0]), "critical_line: sigma_b must be a number of at"),
         (lambda: theory.critical_line([0.0], "foo"), "theory: unknown activation 'foo'"),
         (lambda: theory.residual_variance(-1), "residual_variance: blocks must be a number of at"),
-        (lambda: theory.gradient_profile([], "relu", 1.0, 1.0), "variance_profile: no layers"),
+        (lambda: theory.gradient_profile([], "relu", 1.0, 1.0), "gradient_profile: no layers;"),
+        (lambda: theory.variance_profile([], "relu", 1.0), "variance_profile: no layers; give a"),
+        (lambda: theory.variance_profile([nn.Linear(2, 2)], "relu", 1.0),
+         r"variance_profile: of each layer it takes the LayerScale, got Linear; make them with \["),
+        (lambda: theory.variance_profile(LayerScale(2, 2, 0.1, 0.0), "relu", 1.0), "give a list"),
+        (lambda: theory.variance_profile([LayerScale(2, 2, -0.1, 0.0)], "relu", 1.0),
+         "variance_profile: weight_variance must be a number of at least 0, got -0.1"),
+        (lambda: theory.variance_profile([LayerScale(2, 2, 0.1, 0.0)], "rely", 1.0),
+         "theory: unknown activation 'rely'"),
+        (lambda: theory.gradient_profile([LayerScale(2, 2, 0.1, 0.0)], "relu", 1.0, "a"),
+         "gradient_profile: last_dz_rms must be a number of at least 0, got 'a'"),
+        (lambda: theory.gradient_profile([LayerScale(2, 2, 0.1, 0.0)], "relu", 1.0, math.nan),
+         "gradient_profile: last_dz_rms must be a number of at least 0, got nan"),
+        (lambda: LayerScale.of(nn.Tanh()), "LayerScale.of: expected an nn.Linear, got Tanh"),
+        (lambda: theory.chi_1("2"), "^chi_1: sigma_w2 must be a number of at least 0, got '2'$"),
+        (lambda: theory.chi_1(None), "^chi_1: sigma_w2 must be a number of at least 0, got None$"),
+        (lambda: theory.chi_1(1.0, "relu"), "the activation goes by its name, activation='relu'"),
+        (lambda: theory.xi_q(np.ones(2)), "^xi_q: sigma_w2 .* of several numbers, take one after"),
+        (lambda: theory.xi_gradient([1.0]), "^xi_gradient: .* of several numbers, take one after"),
+        (lambda: theory.xi_c("x"), "^xi_c: sigma_w2 must be a number of at least 0, got 'x'"),
+        (lambda: theory.correlation_fixed_point(1j), "^correlation_fixed_point: sigma_w2 must"),
+        (lambda: theory.correlation_map("a", 1.0, 1.0), "c is a correlation, a number from -1"),
+        (lambda: theory.critical_sigma_w("relu"), "^critical_sigma_w: .*activation='relu'"),
+        (lambda: theory.critical_line(0.1),
+         r"^critical_line: sigma_b must be several numbers, such as \[0.0, 0.1, 0.3\], got 0.1; "
+         "of one number, take critical_sigma_w"),
+        (lambda: theory.critical_line("tanh"), "^critical_line: sigma_b must be several numbers"),
+        (lambda: theory.critical_line([None]), "^critical_line: sigma_b must be a number of at"),
+        (lambda: theory.chi(1.0, 1.0, mg.log),
+         "theory: log gives NaN or infinity for some numbers from -3 to 3"),
     ],
 )  # fmt: skip
 def test_messages(call, message):

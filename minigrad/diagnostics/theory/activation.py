@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
+from minigrad.diagnostics.arguments import is_number
 from minigrad.errors import ArgumentError, MinigradError
 from minigrad.models.names import ACTIVATIONS
 from minigrad.tape import no_grad
@@ -21,7 +22,8 @@ def function_of(activation: Activation) -> Callable[[Tensor], Tensor]:
     """The function of Tensors that a name, a module or a function stands for.
 
     Raises:
-        ArgumentError: an unknown name, or something that does not work element by element.
+        ArgumentError: an unknown name, or something that does not work element by element, or
+            not everywhere.
 
     >>> import minigrad as mg
     >>> function_of("relu")(mg.tensor([-1.0, 2.0]))
@@ -42,14 +44,29 @@ def function_of(activation: Activation) -> Callable[[Tensor], Tensor]:
     function = activation.forward if isinstance(activation, nn.Module) else activation
     if isinstance(activation, nn.PReLU) and len({*activation.weight.tolist()}) == 1:
         function = nn.LeakyReLU(activation.weight.tolist()[0]).forward
+    name = getattr(activation, "__name__", type(activation).__name__)
     if not is_elementwise(function):
-        name = getattr(activation, "__name__", type(activation).__name__)
         raise ArgumentError(
             f"theory: {name} does not work element by element as a function of Tensors, so one "
             "Gaussian number does not say what it does; mean-field theory takes activations such "
             "as nn.Tanh()"
         )
+    if not _is_defined_everywhere(function):
+        raise ArgumentError(
+            f"theory: {name} gives NaN or infinity for some numbers from -3 to 3, and a Gaussian "
+            "number is each of them at times; give one that is defined everywhere, say with its "
+            "input clipped"
+        )
     return function
+
+
+# Where an activation is tried.
+_POINTS = np.linspace(-3.0, 3.0, 1001)
+
+
+def _is_defined_everywhere(function: Any) -> bool:
+    with no_grad(), np.errstate(all="ignore"):
+        return bool(np.isfinite(function(Tensor(_POINTS)).data).all())
 
 
 def is_elementwise(function: Any) -> bool:
@@ -59,8 +76,8 @@ def is_elementwise(function: Any) -> bool:
     >>> is_elementwise(mg.tanh), is_elementwise(mg.nn.functional.softmax)
     (True, False)
     """
-    points = np.linspace(-3.0, 3.0, 1001)
-    with no_grad():
+    points = _POINTS
+    with no_grad(), np.errstate(all="ignore"):
         try:
             forth, back, part = (
                 function(Tensor(x)).data for x in (points, points[::-1].copy(), points[:400])
@@ -75,7 +92,17 @@ def is_elementwise(function: Any) -> bool:
 
 
 def check_scales(owner: str, **values: float) -> None:
-    """Raise an ArgumentError for a variance that is negative, infinite or NaN."""
+    """Raise an ArgumentError for a variance that is no number, negative, infinite or NaN."""
     for name, value in values.items():
-        if not 0 <= value < math.inf:
-            raise ArgumentError(f"{owner}: {name} must be a number of at least 0, got {value!r}")
+        if not is_number(value) or not 0 <= value < math.inf:
+            raise ArgumentError(
+                f"{owner}: {name} must be a number of at least 0, got {value!r}{_cure(value)}"
+            )
+
+
+def _cure(wrong: Any) -> str:
+    if isinstance(wrong, str) and wrong in ACTIVATIONS:
+        return f"; the activation goes by its name, activation={wrong!r}"
+    if isinstance(wrong, list | tuple) or getattr(wrong, "shape", ()):
+        return "; of several numbers, take one after the other"
+    return ""

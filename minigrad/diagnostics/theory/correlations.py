@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from minigrad.diagnostics.arguments import is_number
 from minigrad.diagnostics.theory.activation import Activation, check_scales, function_of
-from minigrad.diagnostics.theory.gradients import chi_1
+from minigrad.diagnostics.theory.gradients import chi
+from minigrad.diagnostics.theory.hermite import CorrelationSeries
 from minigrad.diagnostics.theory.signals import depth_scale, fixed_point, variance_map
 from minigrad.errors import ArgumentError
 from minigrad.meanfield import pair_averages
@@ -40,8 +42,10 @@ def correlation_map(
     0.31831
     """
     check_scales("correlation_map", q=q, sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    if not -1 <= c <= 1:
-        raise ArgumentError(f"correlation_map: c is a correlation, from -1 to 1, got {c!r}")
+    if not is_number(c) or not -1 <= c <= 1:
+        raise ArgumentError(
+            f"correlation_map: c is a correlation, a number from -1 to 1, got {c!r}"
+        )
     following = variance_map(q, sigma_w2, sigma_b2, activation)
     if q == 0 or following == 0:
         raise ArgumentError(
@@ -70,20 +74,27 @@ def correlation_fixed_point(
     >>> round(theory.correlation_fixed_point(4.0, 0.05), 3)
     0.165
     """
-    if chi_1(sigma_w2, sigma_b2, activation) <= 1:
-        return 1.0
-    q, phi = fixed_point(sigma_w2, sigma_b2, activation), function_of(activation)
-    # The map is a power series in c without negative coefficients (Hermite's), so it is convex
-    # and Newton's steps from 0 climb to its first fixed point without passing it.
+    check_scales("correlation_fixed_point", sigma_w2=sigma_w2, sigma_b2=sigma_b2)
+    return _where_it_ends(sigma_w2, sigma_b2, activation)[0]
+
+
+def _where_it_ends(sigma_w2: float, sigma_b2: float, activation: Activation) -> tuple[float, float]:
+    """c*, and the slope of the correlation map there."""
+    q = fixed_point(sigma_w2, sigma_b2, activation)
+    at_one = chi(q, sigma_w2, activation)
+    if at_one <= 1:
+        return 1.0, at_one
+    phi = function_of(activation)
+    series = CorrelationSeries(phi, q)
+    # The map is a power series in c without negative coefficients, so it is convex, and Newton's
+    # steps from 0 climb to its first fixed point without passing it: one back is rounding.
     c = 0.0
-    for _ in range(100):
-        pair = pair_averages(phi, q, c)
-        above = (sigma_w2 * pair.product + sigma_b2) / q - c
-        step = above / (1 - sigma_w2 * pair.slope_product)
+    while True:
+        product, slope_product = series.at(c) or pair_averages(phi, q, c)
+        step = ((sigma_w2 * product + sigma_b2) / q - c) / (1 - sigma_w2 * slope_product)
         c += step
-        if abs(step) < 1e-12:
-            break
-    return c
+        if step < 1e-12:
+            return c, sigma_w2 * slope_product
 
 
 def xi_c(sigma_w2: float, sigma_b2: float = 0.0, activation: Activation = "tanh") -> float:
@@ -105,6 +116,5 @@ def xi_c(sigma_w2: float, sigma_b2: float = 0.0, activation: Activation = "tanh"
     >>> round(theory.xi_c(1.0, 0.05), 2), round(theory.xi_c(4.0, 0.05), 2)
     (3.63, 6.98)
     """
-    c = correlation_fixed_point(sigma_w2, sigma_b2, activation)
-    q = fixed_point(sigma_w2, sigma_b2, activation)
-    return depth_scale(sigma_w2 * pair_averages(function_of(activation), q, c).slope_product)
+    check_scales("xi_c", sigma_w2=sigma_w2, sigma_b2=sigma_b2)
+    return depth_scale(_where_it_ends(sigma_w2, sigma_b2, activation)[1])

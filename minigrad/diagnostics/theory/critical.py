@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.diagnostics.theory.activation import Activation, function_of
+from minigrad.diagnostics.theory.activation import Activation, check_scales, function_of
 from minigrad.errors import ArgumentError
 from minigrad.meanfield import critical_point
 
@@ -32,7 +33,8 @@ def critical_sigma_w(sigma_b: float = 0.0, activation: Activation = "tanh") -> f
     >>> round(theory.critical_sigma_w(0.05**0.5, "tanh") ** 2, 8)
     1.76095464
     """
-    return critical_point(function_of(activation), sigma_b).sigma_w
+    check_scales("critical_sigma_w", sigma_b=sigma_b)
+    return critical_point(function_of(activation), float(sigma_b)).sigma_w
 
 
 def critical_line(sigma_b: Iterable[float], activation: Activation = "tanh") -> NDArray[np.float64]:
@@ -46,17 +48,29 @@ def critical_line(sigma_b: Iterable[float], activation: Activation = "tanh") -> 
         float64 of shape (n,); NaN where there is none.
 
     Raises:
-        ArgumentError: a negative sigma_b, or an activation that is unknown or not elementwise.
+        ArgumentError: a sigma_b that is not several numbers of at least 0, or an activation that
+             is unknown or not elementwise.
 
     >>> from minigrad.diagnostics import theory
     >>> theory.critical_line([0.0, 0.1, 0.3], "relu").round(4)
     array([1.4142,    nan,    nan])
     """
     function_of(activation)
-    values = np.array([float(value) for value in sigma_b])
-    if not (values >= 0).all():
-        raise ArgumentError("critical_line: sigma_b must be numbers of at least 0")
-    return np.array([_or_nan(value, activation) for value in values.tolist()], dtype=np.float64)
+    values = _numbers(sigma_b)
+    return np.array([_or_nan(value, activation) for value in values], dtype=np.float64)
+
+
+def _numbers(sigma_b: Any) -> list[float]:
+    several = not isinstance(sigma_b, str) and getattr(sigma_b, "ndim", 1) == 1
+    if not several or not isinstance(sigma_b, Iterable):
+        raise ArgumentError(
+            "critical_line: sigma_b must be several numbers, such as [0.0, 0.1, 0.3], got "
+            f"{sigma_b!r}; of one number, take critical_sigma_w"
+        )
+    values = list(sigma_b)
+    for value in values:
+        check_scales("critical_line", sigma_b=value)
+    return [float(value) for value in values]
 
 
 def _or_nan(sigma_b: float, activation: Activation) -> float:

@@ -46,6 +46,7 @@ def chi_1(sigma_w2: float, sigma_b2: float = 0.0, activation: Activation = "tanh
     >>> round(theory.chi_1(2.5, 0.05), 4)
     1.1335
     """
+    check_scales("chi_1", sigma_w2=sigma_w2, sigma_b2=sigma_b2)
     return chi(fixed_point(sigma_w2, sigma_b2, activation), sigma_w2, activation)
 
 
@@ -65,4 +66,5 @@ def xi_gradient(sigma_w2: float, sigma_b2: float = 0.0, activation: Activation =
     >>> round(theory.xi_gradient(1.0, 0.05), 2)
     3.63
     """
+    check_scales("xi_gradient", sigma_w2=sigma_w2, sigma_b2=sigma_b2)
     return depth_scale(chi_1(sigma_w2, sigma_b2, activation))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import nn
-from minigrad.diagnostics.theory.activation import Activation, function_of
+from minigrad.diagnostics.theory.activation import Activation, check_scales, function_of
 from minigrad.diagnostics.theory.signals import variance_map
 from minigrad.errors import ArgumentError
 from minigrad.meanfield import averages
@@ -40,6 +40,11 @@ class LayerScale:
     def of(cls, linear: Any) -> LayerScale:
         """Read off a `nn.Linear`, as it is at this moment."""
         weight, bias = numbers_of(linear, "weight"), numbers_of(linear, "bias")
+        if weight.ndim != 2:
+            raise ArgumentError(
+                f"LayerScale.of: expected an nn.Linear, got {type(linear).__name__}; of a network, "
+                "take each of its Linear layers"
+            )
         fan_out, fan_in = weight.shape
         return cls(fan_in, fan_out, float(np.mean(weight**2)), float(np.mean(bias**2)))
 
@@ -83,13 +88,28 @@ def variance_profile(
     >>> [round(q, 6) for q in variance_profile([he] * 3, "relu", input_mean_square=1.0)]
     [2.0, 2.0, 2.0]
     """
-    if not layers:
-        raise ArgumentError("variance_profile: no layers; give a LayerScale for each")
+    _check_layers("variance_profile", layers)
+    check_scales("variance_profile", input_mean_square=input_mean_square)
+    function_of(activation)
     first, *rest = layers
     profile = [first.sigma_w2 * input_mean_square + first.bias_variance]
     for layer in rest:
         profile.append(variance_map(profile[-1], layer.sigma_w2, layer.bias_variance, activation))
     return profile
+
+
+def _check_layers(owner: str, layers: Any) -> None:
+    if isinstance(layers, LayerScale) or not layers:
+        raise ArgumentError(f"{owner}: no layers; give a list with a LayerScale for each")
+    for layer in layers:
+        if not isinstance(layer, LayerScale):
+            raise ArgumentError(
+                f"{owner}: of each layer it takes the LayerScale, got {type(layer).__name__}; make "
+                "them with [LayerScale.of(layer) for layer in linears]"
+            )
+        check_scales(
+            owner, weight_variance=layer.weight_variance, bias_variance=layer.bias_variance
+        )
 
 
 def gradient_profile(
@@ -119,6 +139,8 @@ def gradient_profile(
     >>> [round(g, 3) for g in gradient_profile([xavier] * 3, "relu", 1.0, last_dz_rms=1.0)]
     [0.5, 0.707, 1.0]
     """
+    _check_layers("gradient_profile", layers)
+    check_scales("gradient_profile", input_mean_square=input_mean_square, last_dz_rms=last_dz_rms)
     phi = function_of(activation)
     variances = variance_profile(layers, activation, input_mean_square)
     profile = [last_dz_rms]

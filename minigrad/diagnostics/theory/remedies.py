@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from minigrad.diagnostics.theory.activation import Activation, check_scales, function_of
 from minigrad.errors import ArgumentError
 from minigrad.meanfield import Averages, averages
@@ -92,4 +94,7 @@ def residual_variance(blocks: int, scale: float = 1.0, normalized: bool = False)
     2.7
     """
     check_scales("residual_variance", blocks=blocks, scale=scale)
-    return float(1 + blocks * scale**2 if normalized else (1 + scale**2) ** blocks)
+    if normalized:
+        return float(1 + blocks * scale**2)
+    with np.errstate(over="ignore"):  # beyond all floats it is infinite
+        return float(np.float64(1 + scale**2) ** blocks)

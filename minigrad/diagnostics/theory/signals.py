@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from minigrad.diagnostics.theory.activation import Activation, check_scales, function_of
 from minigrad.errors import ArgumentError
 from minigrad.meanfield import averages
+from minigrad.tensor import Tensor
 
 
 def variance_map(
@@ -92,14 +94,26 @@ def fixed_point(sigma_w2: float, sigma_b2: float = 0.0, activation: Activation =
                 "this activation grows without end, so there is no fixed point; iterate "
                 "variance_map to see how fast"
             )
-    while True:
-        q = (before + beyond) / 2
-        if q in (before, beyond):
+    return _settled(phi, sigma_w2, sigma_b2, before, beyond)
+
+
+def _settled(
+    phi: Callable[[Tensor], Tensor], sigma_w2: float, sigma_b2: float, before: float, beyond: float
+) -> float:
+    """The fixed point between these two: Newton's steps, and halving where one leads outside."""
+    direction = math.copysign(1, beyond - before)
+    q = (before + beyond) / 2
+    while q not in (before, beyond):
+        at_q = averages(phi, q)
+        grown = sigma_w2 * at_q.square + sigma_b2 - q
+        before, beyond = (q, beyond) if grown * direction > 0 else (before, q)
+        slope = 1 - sigma_w2 * at_q.growth
+        following = q + grown / slope if slope else math.inf
+        if abs(following - q) <= 1e-15 * q:
             return q
-        if change(q) * direction > 0:
-            before = q
-        else:
-            beyond = q
+        low, high = sorted((before, beyond))
+        q = following if low < following < high else (low + high) / 2
+    return q
 
 
 def xi_q(sigma_w2: float, sigma_b2: float = 0.0, activation: Activation = "tanh") -> float:
@@ -120,6 +134,7 @@ def xi_q(sigma_w2: float, sigma_b2: float = 0.0, activation: Activation = "tanh"
     >>> round(theory.xi_q(1.0, 0.3, "relu"), 4)  # halved in every layer: 1 / log 2
     1.4427
     """
+    check_scales("xi_q", sigma_w2=sigma_w2, sigma_b2=sigma_b2)
     q = fixed_point(sigma_w2, sigma_b2, activation)
     return depth_scale(sigma_w2 * averages(function_of(activation), q).growth)
 
