@@ -9,6 +9,8 @@ import math
 import numpy as np
 import pytest
 
+import minigrad as mg
+from minigrad import nn
 from minigrad.diagnostics import Probe
 from minigrad.diagnostics.probing.comparison import compare
 from minigrad.diagnostics.probing.recording import MEASURED, SERIES, SIGNALS, Recording
@@ -148,15 +150,66 @@ def test_an_empty_recording_survives_its_file(tmp_path):
     rec.to_jsonl(tmp_path / "empty.jsonl")
     rec.to_csv(tmp_path / "empty.csv")
     assert_same(Recording.load(tmp_path / "empty.jsonl"), rec)
-    assert len(Recording.load(tmp_path / "empty.csv")) == 0
+    # A table would bring it back without its layers.
+    with pytest.raises(ArgumentError, match=r"empty.csv has no rows, .* the file of to_jsonl"):
+        Recording.load(tmp_path / "empty.csv")
 
 
 def test_a_dataframe_has_a_row_for_each_record_and_layer(recording):
     pandas = pytest.importorskip("pandas")
     frame = recording.to_dataframe()
-    assert isinstance(frame, pandas.DataFrame) and len(frame) == 6
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == ["record", "step", "loss", "layer", "activation", *MEASURED]
     assert frame["layer"].tolist() == ["a.0", "b"] * 3
-    np.testing.assert_array_equal(frame["dz_rms"], recording.series("dz_rms").ravel())
+    assert frame["record"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert frame["step"].tolist() == np.repeat(recording.steps, 2).tolist()
+    assert frame["activation"].tolist() == [recording.activations[n] for n in recording.layers] * 3
+    np.testing.assert_array_equal(frame["loss"], np.repeat(recording.loss, 2))
+    for name in MEASURED:
+        np.testing.assert_array_equal(frame[name], recording.series(name).ravel())
+
+
+def test_the_columns_of_a_dataframe_have_the_dtypes_one_computes_with(recording):
+    pandas = pytest.importorskip("pandas")
+    kinds = {name: pandas.api.types.infer_dtype(c) for name, c in recording.to_dataframe().items()}
+    assert kinds.pop("record") == kinds.pop("step") == "integer"
+    assert kinds.pop("layer") == kinds.pop("activation") == "string"
+    assert set(kinds.values()) == {"floating"}
+    dtypes = recording.to_dataframe().dtypes
+    assert dtypes["step"] == np.int64 and (dtypes[["loss", *MEASURED]] == np.float64).all()
+
+
+def test_a_dataframe_can_be_asked_what_the_series_say(recording):
+    pytest.importorskip("pandas")
+    frame = recording.to_dataframe()
+    table = frame.pivot(index="step", columns="layer", values="dz_rms")[recording.layers]
+    np.testing.assert_array_equal(table.to_numpy(), recording.series("dz_rms"))
+    assert table.index.tolist() == recording.steps
+
+
+def test_an_empty_recording_gives_a_dataframe_with_all_columns_and_no_row():
+    pytest.importorskip("pandas")
+    frame = Recording(["one"]).to_dataframe()
+    assert len(frame) == 0 and {"step", "layer", "dz_rms"} < set(frame.columns)
+
+
+def test_the_dataframe_of_a_training(rng):
+    pytest.importorskip("pandas")
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    with Probe(model, optimizer, every=2) as probe:
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = model(mg.tensor(rng.normal(size=(5, 3)).astype(np.float32))).square().mean()
+            loss.backward()
+            probe.note(loss=loss)
+            optimizer.step()
+    frame = probe.to_dataframe()
+    assert frame[["step", "layer", "activation"]].to_numpy().tolist() == [
+        [0, "0", "Tanh"], [0, "2", ""], [2, "0", "Tanh"], [2, "2", ""],
+    ]  # fmt: skip
+    assert frame["loss"].tolist() == np.repeat(probe.loss, 2).tolist()
+    np.testing.assert_array_equal(frame["update_ratio"], probe.series("update_ratio").ravel())
 
 
 def test_without_pandas_the_cure_is_named(recording, monkeypatch):
@@ -190,6 +243,79 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path, name, content, message
     path.write_text(content)
     with pytest.raises(ArgumentError, match=message):
         Recording.load(path)
+
+
+@pytest.mark.parametrize("name", ["nope", "nope.csv", None, 5, ""])
+def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match=rf"load: there is no file '{name}'; check the path"):
+        Probe.load(name)
+
+
+def test_a_file_is_not_named_as_the_other_kind(recording, tmp_path):
+    with pytest.raises(ArgumentError, match=r"ends in \.jsonl, by which load would take it for"):
+        recording.to_csv(tmp_path / "run.jsonl")
+    with pytest.raises(ArgumentError, match=r"ends in \.csv, by which load would take it for"):
+        recording.to_jsonl(tmp_path / "run.csv")
+
+
+@pytest.mark.parametrize("value", [np.float32(1), math.nan, {1}])
+def test_meta_that_json_cannot_hold_leaves_the_file_as_it_was(recording, tmp_path, value):
+    path = tmp_path / "run.jsonl"
+    recording.to_jsonl(path)
+    before = path.read_bytes()
+    recording.meta["lr"] = value
+    with pytest.raises(ArgumentError, match="to_jsonl: meta holds what JSON cannot"):
+        recording.to_jsonl(path)
+    assert path.read_bytes() == before
+
+
+def test_a_step_that_numpy_counted_survives_the_file(tmp_path):
+    rec = Recording(["a"])
+    rec.add(np.int64(3), {"z_rms": [1.0]})
+    rec.to_jsonl(tmp_path / "run.jsonl")
+    assert Recording.load(tmp_path / "run.jsonl").steps == [3]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r: r.add("x", {}), r"Recording.add: takes the number of a step and .* got 'x'"),
+        (lambda r: r.add(1.5, {}), "Recording.add: takes the number of a step and .* got 1.5"),
+        (lambda r: r.add(0, [1.0]), "a dict with a list of numbers per series, .* got 0 and list"),
+        (lambda r: r.add(0, {"z_rms": ["x", "y"]}), r"z_rms takes one number .* got \['x', 'y'\]"),
+        (lambda r: r.add(0, {}, loss="x"), "Recording.add: loss must be one number, or a Tensor"),
+        (lambda r: r.series([]), r"series: no series \[\]; use one of z_rms"),
+        (lambda r: r.table("0"), "table: no record '0'; there are 3, from 0 on"),
+        (lambda r: Recording("abc"), r"layers must be a list of names, such as .* got 'abc'"),
+        (lambda r: Recording(None), "layers must be a list of names, such as .* got None"),
+        (lambda r: Recording([1, 2]), r"layers must be a list of names, such as .* got \[1, 2\]"),
+        (lambda r: Recording.from_dict({}), r"describes no recording \(it lacks 'layers'\); take"),
+        (lambda r: Recording.from_dict(None), r"from_dict: this describes no recording \("),
+    ],
+)
+def test_odd_arguments_get_one_clear_message(recording, call, message):
+    with pytest.raises(ArgumentError, match=message):
+        call(recording)
+
+
+@pytest.mark.parametrize(
+    ("loss", "got"),
+    [("a", "got 'a'"), (None, "got None"), (mg.ones(3), r"got shape \(3,\)"), (1j, "got 1j"),
+     (np.ones(2), r"got shape \(2,\)"), ([1.0], r"got \[1.0\]")],
+)  # fmt: skip
+def test_a_loss_to_note_is_one_number(loss, got):
+    model = nn.Linear(2, 1)
+    with Probe(model) as probe:
+        model(mg.ones(1, 2)).sum().backward()
+        with pytest.raises(ArgumentError, match=f"Probe.note: loss must be one number, .*{got}"):
+            probe.note(loss=loss)
+        probe.note(loss=np.ones(1, np.float32))
+    assert probe.loss.tolist() == [1.0]
+    with Probe(model) as probe:
+        model(mg.ones(1, 2)).sum().backward()
+    with pytest.raises(ArgumentError, match=r"Probe\.note: loss must be one number"):
+        probe.note(loss="late")
 
 
 # -- comparing -----------------------------------------------------------------------------------
@@ -229,12 +355,34 @@ def test_runs_from_memory_and_from_files_stand_side_by_side(tmp_path):
         ([], None, "compare: no runs"),
         ([3], None, "takes recordings and paths of their files, got int"),
         ([Recording(["a"])], ["x", "y"], "1 runs, but 2 names"),
-        ([Recording(["a"])] * 2, ["x", "x"], "each run needs a name of its own, got x, x"),
+        (
+            [Recording(["a"])] * 2,
+            ["x", "x"],
+            r"each run needs a name of its own, got x, x; give other ones, names=\['run 1', 'run",
+        ),
+        (
+            [Recording(["a"])] * 2,
+            "ab",
+            "names must be a list with a text for each run, .* got 'ab'",
+        ),
+        ([Recording(["a"])], [1], r"names must be a list with a text for each run, .* got \[1\]"),
+        ([[Recording(["a"])]], None, r"got list; of a list, compare\(\*runs\)"),
+        (["nope.csv"], None, "load: there is no file 'nope.csv'"),
     ],
 )
 def test_what_cannot_be_compared_is_explained(runs, names, message):
     with pytest.raises(ArgumentError, match=message):
         compare(*runs, names=names)
+
+
+def test_files_of_one_name_ask_for_other_names(recording, tmp_path):
+    del recording.meta["name"]
+    recording.to_jsonl(tmp_path / "a.jsonl")
+    recording.to_csv(tmp_path / "a.csv")
+    paths = tmp_path / "a.jsonl", tmp_path / "a.csv"
+    with pytest.raises(ArgumentError, match=r"got a, a; give other ones, names=\['run 1', 'run 2'"):
+        compare(*paths)
+    assert list(compare(*paths, names=["lines", "table"]).runs) == ["lines", "table"]
 
 
 def test_layers_of_an_unknown_series_are_refused():

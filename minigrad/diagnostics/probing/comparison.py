@@ -34,7 +34,8 @@ def compare(*runs: Recording | str | Path, names: Sequence[str] | None = None) -
         names: one for each. By default `meta["name"]`, the file's name, or "run 1", "run 2", ...
 
     Raises:
-        ArgumentError: no run, not one name for each, a name twice, or a file that is no recording.
+        ArgumentError: no run, not one name for each, a name twice, no such file, or one that is
+            no recording.
 
     >>> slow, fast = Recording(["1", "2", "3"]), Recording(["1", "2", "3"])
     >>> slow.add(0, {"dz_rms": [0.25, 0.5, 1.0]}, loss=2.3)
@@ -53,15 +54,24 @@ def compare(*runs: Recording | str | Path, names: Sequence[str] | None = None) -
         elif not isinstance(run, Recording):
             raise ArgumentError(
                 f"compare: takes recordings and paths of their files, got {type(run).__name__}"
+                + ("; of a list, compare(*runs)" if isinstance(run, list | tuple) else "")
             )
         recordings.append(run)
     if names is None:
         pairs = enumerate(zip(runs, recordings, strict=True))
         names = [_name(run, recording, place) for place, (run, recording) in pairs]
+    elif not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ArgumentError(
+            f"compare: names must be a list with a text for each run, such as names=['slow', "
+            f"'fast'], got {names!r}"
+        )
     if len(names) != len(runs):
         raise ArgumentError(f"compare: {len(runs)} runs, but {len(names)} names")
     if len(set(names)) < len(names):
-        raise ArgumentError(f"compare: each run needs a name of its own, got {', '.join(names)}")
+        raise ArgumentError(
+            f"compare: each run needs a name of its own, got {', '.join(names)}; give other ones, "
+            f"names=[{', '.join(repr(f'run {i + 1}') for i in range(len(names)))}]"
+        )
     return Comparison(dict(zip(names, recordings, strict=True)))
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.diagnostics.probing.statistics import BINS
 from minigrad.errors import ArgumentError
 
 Plain = dict[str, Any]  # what `Recording.to_dict` returns
@@ -43,12 +44,57 @@ def numbers(plain: Any) -> NDArray[np.float64]:
     return np.array([number(item) for item in plain], dtype=np.float64)
 
 
+def trimmed(counts: NDArray[np.int32]) -> list[Any]:
+    """The first bin that is not empty, and the counts from there to the last such."""
+    filled = counts.nonzero()[0]
+    if not filled.size:
+        return [0, []]
+    first, last = int(filled[0]), int(filled[-1])
+    return [first, counts[first : last + 1].tolist()]
+
+
+def filled(trimmed: Sequence[Any]) -> NDArray[np.int32]:
+    first, counts = trimmed
+    found = np.zeros(BINS, np.int32)
+    found[first : first + len(counts)] = counts
+    return found
+
+
+def read(path: str | Path) -> Plain:
+    """What was written to a file, by its suffix.
+
+    Raises:
+        ArgumentError: no such file, another suffix, or a file that is no recording.
+    """
+    if not isinstance(path, str | Path) or not Path(path).is_file():
+        raise ArgumentError(
+            f"load: there is no file {str(path)!r}; check the path of what to_jsonl or to_csv "
+            "wrote, with its suffix"
+        )
+    readers = {".jsonl": read_jsonl, ".csv": read_csv}
+    suffix = Path(path).suffix.lower()
+    if suffix not in readers:
+        raise ArgumentError(f"load: {path} ends in neither .jsonl nor .csv")
+    return readers[suffix](path)
+
+
 # -- JSON lines ----------------------------------------------------------------------------------
 
 
 def write_jsonl(plain: Plain, path: str | Path) -> None:
-    """Write a heading and one line per record."""
+    """Write a heading and one line per record.
+
+    Raises:
+        ArgumentError: meta that JSON cannot hold.
+    """
     heading = {"format": FORMAT, **{k: v for k, v in plain.items() if k != "records"}}
+    try:  # before the file is opened, so that one that exists is not lost
+        json.dumps(heading, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"to_jsonl: meta holds what JSON cannot ({error}); keep text, whole numbers, finite "
+            "floats of Python, None, and lists and dicts of these"
+        ) from None
     with Path(path).open("w", encoding="utf-8") as file:
         for line in (heading, *plain["records"]):
             file.write(json.dumps(line, allow_nan=False) + "\n")
@@ -107,7 +153,8 @@ def read_csv(path: str | Path) -> Plain:
     """What `write_csv` was given, without what a table has no place for: meta and histograms.
 
     Raises:
-        ArgumentError: a table with other columns, or with something that is no number.
+        ArgumentError: a table with other columns, without rows, or with something that is no
+            number.
     """
     layers: dict[str, str] = {}
     records: dict[int, Plain] = {}
@@ -135,6 +182,11 @@ def read_csv(path: str | Path) -> Plain:
                     f"load: line {reader.line_num} of {path} cannot be read ({error}); was the "
                     "file cut off?"
                 ) from None
+    if not layers:
+        raise ArgumentError(
+            f"load: {path} has no rows, and a table names its layers in them alone; a recording "
+            "without records keeps its layers in the file of to_jsonl"
+        )
     return {
         "layers": list(layers), "activations": layers, "skipped": {}, "meta": {},
         "records": list(records.values()),

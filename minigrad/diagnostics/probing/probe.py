@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
+from minigrad.diagnostics.probing.checks import one_number
 from minigrad.diagnostics.probing.gauge import fetched
 from minigrad.diagnostics.probing.layers import (
     PASSES_ON,
@@ -164,12 +165,15 @@ class Probe(Recording):
 
         Arguments:
             loss: a number, or a Tensor of one element.
+
+        Raises:
+            ArgumentError: anything else.
         """
         if self._recording and self._begun:
-            self._loss = float(loss)
+            self._loss = one_number("Probe.note", "loss", loss)
             self._told = True
         elif not self._told and self.steps and self.steps[-1] == self._step - 1:
-            self._losses[-1] = float(loss)
+            self._losses[-1] = one_number("Probe.note", "loss", loss)
             self._told = True
 
     def _look_up_weights(self) -> None:

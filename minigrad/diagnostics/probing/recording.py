@@ -12,6 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minigrad.diagnostics.probing import files
+from minigrad.diagnostics.probing.checks import (
+    check_record,
+    check_suffix,
+    layer_names,
+    one_number,
+    per_layer,
+    unknown,
+)
 from minigrad.diagnostics.probing.statistics import (
     BIN_EDGES,
     BINS,
@@ -94,9 +102,7 @@ class Recording:
         activations: Mapping[str, str] | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> None:
-        self.layers = list(layers)
-        if len(set(self.layers)) < len(self.layers):
-            raise ArgumentError("Recording: two layers have the same name; name each once")
+        self.layers = layer_names(layers)
         self.activations = dict.fromkeys(self.layers, "") | dict(activations or {})
         self.meta = dict(meta or {})
         self.skipped: dict[str, str] = {}
@@ -124,21 +130,18 @@ class Recording:
             histograms: per signal int counts of shape (layers, BINS).
 
         Raises:
-            ArgumentError: an unknown name, or not one number for each layer.
+            ArgumentError: an unknown name, not one number for each layer, a step that is no
+                whole number, or a loss that is no number.
         """
+        check_record(step, values)
+        loss = one_number("Recording.add", "loss", loss)
         row = np.full((len(self.layers), len(MEASURED)), math.nan)
         for name, value in values.items():
             if name not in COLUMN:
-                raise ArgumentError(_unknown("Recording.add", name, MEASURED))
-            numbers = np.asarray(value, dtype=np.float64)
-            if numbers.shape != (len(self.layers),):
-                raise ArgumentError(
-                    f"Recording.add: {name} has shape {numbers.shape}; it takes one number for "
-                    f"each of the {len(self.layers)} layers"
-                )
-            row[:, COLUMN[name]] = numbers
+                raise ArgumentError(unknown("Recording.add", name, MEASURED))
+            row[:, COLUMN[name]] = per_layer(name, value, len(self.layers))
         counts = None if histograms is None else self._checked_counts(histograms)
-        self._append(step, row, loss, counts)
+        self._append(int(step), row, loss, counts)
 
     def _append(self, step: int, row: FLOAT, loss: float, counts: NDArray[np.int32] | None) -> None:
         if counts is not None:
@@ -151,7 +154,7 @@ class Recording:
         counts = np.zeros((len(SIGNALS), len(self.layers), BINS), np.int32)
         for signal, given in histograms.items():
             if signal not in SIGNALS:
-                raise ArgumentError(_unknown("Recording.add", signal, SIGNALS, "histogram"))
+                raise ArgumentError(unknown("Recording.add", signal, SIGNALS, "histogram"))
             found = np.asarray(given)
             if found.shape != counts.shape[1:]:
                 raise ArgumentError(
@@ -186,8 +189,8 @@ class Recording:
         """
         if name == "dw_snr":
             return signal_to_noise(self.series("dw_norm"), self.series("dw_cosine"))
-        if name not in COLUMN:
-            raise ArgumentError(_unknown("series", name, SERIES))
+        if not isinstance(name, str) or name not in COLUMN:
+            raise ArgumentError(unknown("series", name, SERIES))
         column = COLUMN[name]
         found = [row[:, column] for row in self._rows]
         return np.array(found, dtype=np.float64).reshape(len(found), len(self.layers))
@@ -216,7 +219,7 @@ class Recording:
             ArgumentError: another name.
         """
         if signal not in SIGNALS:
-            raise ArgumentError(_unknown("histogram", signal, SIGNALS, "histogram"))
+            raise ArgumentError(unknown("histogram", signal, SIGNALS, "histogram"))
         counts = np.zeros((len(self), len(self.layers), BINS), np.int64)
         for index, found in self._counts.items():
             counts[index] = found[SIGNALS.index(signal)]
@@ -269,8 +272,8 @@ class Recording:
             raise GraphError(
                 "table: nothing was recorded; run forward and backward inside `with probe:`"
             )
-        if not -len(self) <= record < len(self):
-            raise ArgumentError(f"table: no record {record}; there are {len(self)}")
+        if not isinstance(record, int | np.integer) or not -len(self) <= record < len(self):
+            raise ArgumentError(f"table: no record {record!r}; there are {len(self)}, from 0 on")
         row, loss = self._rows[record], self._losses[record]
         heading = f"step {self.steps[record]}" + ("" if math.isnan(loss) else f", loss {loss:.4g}")
         return heading, [
@@ -304,18 +307,30 @@ class Recording:
         }
         if index in self._counts:
             found = zip(SIGNALS, self._counts[index], strict=True)
-            record["histograms"] = {name: [_trimmed(c) for c in counts] for name, counts in found}
+            record["histograms"] = {
+                name: [files.trimmed(c) for c in counts] for name, counts in found
+            }
         return record
 
     def to_jsonl(self, path: str | Path) -> None:
-        """Write everything to a file: a heading, then one line of JSON for each record."""
+        """Write everything to a file: a heading, then one line of JSON for each record.
+
+        Raises:
+            ArgumentError: a path that ends in .csv, which `load` would take for a table; or meta
+                that JSON cannot hold.
+        """
+        check_suffix("to_jsonl", path, ".csv")
         files.write_jsonl(self.to_dict(), path)
 
     def to_csv(self, path: str | Path) -> None:
         """Write a table with a line for each record and layer, and the series as columns.
 
         Losses and activations are in it; histograms, `meta` and `skipped` are not.
+
+        Raises:
+            ArgumentError: a path that ends in .jsonl, which `load` would take for JSON.
         """
+        check_suffix("to_csv", path, ".jsonl")
         files.write_csv(self.to_dict(), MEASURED, path)
 
     def to_dataframe(self) -> Any:
@@ -338,17 +353,27 @@ class Recording:
         """Read what `to_jsonl` or `to_csv` wrote, by the file's suffix.
 
         Raises:
-            ArgumentError: another suffix, or a file that is no recording.
+            ArgumentError: no such file, another suffix, or a file that is no recording.
         """
-        readers = {".jsonl": files.read_jsonl, ".csv": files.read_csv}
-        suffix = Path(path).suffix.lower()
-        if suffix not in readers:
-            raise ArgumentError(f"load: {path} ends in neither .jsonl nor .csv")
-        return Recording.from_dict(readers[suffix](path))
+        return Recording.from_dict(files.read(path))
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> Recording:
-        """The recording that `to_dict` describes."""
+        """The recording that `to_dict` describes.
+
+        Raises:
+            ArgumentError: something else.
+        """
+        try:
+            return Recording._from_dict(plain)
+        except (KeyError, TypeError, AttributeError) as error:
+            lack = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise ArgumentError(
+                f"from_dict: this describes no recording ({lack}); take what to_dict returned"
+            ) from None
+
+    @staticmethod
+    def _from_dict(plain: Mapping[str, Any]) -> Recording:
         found = Recording(plain["layers"], plain["activations"], plain["meta"])
         found.skipped.update(plain["skipped"])
         for record in plain["records"]:
@@ -357,17 +382,14 @@ class Recording:
                 record["step"],
                 {name: files.numbers(values) for name, values in record["series"].items()},
                 loss=files.number(record["loss"]),
-                histograms=counts and {n: list(map(_filled, rows)) for n, rows in counts.items()},
+                histograms=counts
+                and {n: list(map(files.filled, rows)) for n, rows in counts.items()},
             )
         return found
 
     def __repr__(self) -> str:
         span = f", steps {self.steps[0]} to {self.steps[-1]}" if self.steps else ""
         return f"<{type(self).__name__}: {len(self)} records of {len(self.layers)} layers{span}>"
-
-
-def _unknown(asked: str, name: Any, valid: Sequence[str], what: str = "series") -> str:
-    return f"{asked}: no {what} {name!r}; use one of {', '.join(valid)}"
 
 
 def _cell(name: str, numbers: FLOAT) -> str:
@@ -377,19 +399,3 @@ def _cell(name: str, numbers: FLOAT) -> str:
         return "-" if np.isnan(value) else f"{value:.2e}"
     has_nans = numbers[COLUMN[f"{name.partition('_')[0]}_nans"]] > 0
     return "-" if np.isnan(value) and not has_nans else f"{value:.2e}"
-
-
-def _trimmed(counts: NDArray[np.int32]) -> list[Any]:
-    """The first bin that is not empty, and the counts from there to the last such."""
-    filled = counts.nonzero()[0]
-    if not filled.size:
-        return [0, []]
-    first, last = int(filled[0]), int(filled[-1])
-    return [first, counts[first : last + 1].tolist()]
-
-
-def _filled(trimmed: Sequence[Any]) -> NDArray[np.int32]:
-    first, counts = trimmed
-    found = np.zeros(BINS, np.int32)
-    found[first : first + len(counts)] = counts
-    return found

@@ -103,6 +103,6 @@ def check_scales(owner: str, **values: float) -> None:
 def _cure(wrong: Any) -> str:
     if isinstance(wrong, str) and wrong in ACTIVATIONS:
         return f"; the activation goes by its name, activation={wrong!r}"
-    if isinstance(wrong, list | tuple) or getattr(wrong, "shape", ()):
+    if isinstance(wrong, list | tuple) or bool(getattr(wrong, "shape", ())):
         return "; of several numbers, take one after the other"
     return ""

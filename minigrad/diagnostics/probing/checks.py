@@ -1,0 +1,95 @@
+"""Checks of what is put into a recording or asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.diagnostics.probing.statistics import FLOAT
+from minigrad.errors import ArgumentError
+
+
+def layer_names(layers: Any) -> list[str]:
+    """The names of layers as a list.
+
+    Raises:
+        ArgumentError: something else, or a name that stands twice.
+
+    >>> layer_names(("first", "second"))
+    ['first', 'second']
+    """
+    names = list(layers) if hasattr(layers, "__iter__") else [layers]
+    if isinstance(layers, str) or not all(isinstance(name, str) for name in names):
+        raise ArgumentError(
+            "Recording: layers must be a list of names, such as ['first', 'second'], got "
+            f"{layers!r}"
+        )
+    if len(set(names)) < len(names):
+        raise ArgumentError("Recording: two layers have the same name; name each once")
+    return names
+
+
+def check_record(step: Any, values: Any) -> None:
+    """Raise an ArgumentError for a step that is no whole number, or values that are no dict."""
+    if not isinstance(step, int | np.integer) or not isinstance(values, Mapping):
+        raise ArgumentError(
+            "Recording.add: takes the number of a step and a dict with a list of numbers per "
+            f"series, add(0, {{'dz_rms': [...]}}), got {step!r} and {type(values).__name__}"
+        )
+
+
+def per_layer(series: str, value: Any, layers: int) -> FLOAT:
+    """One number for each layer, as an array.
+
+    Raises:
+        ArgumentError: something else.
+    """
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"Recording.add: {series} takes one number for each layer, got {value!r}"
+        ) from None
+    if numbers.shape != (layers,):
+        raise ArgumentError(
+            f"Recording.add: {series} has shape {numbers.shape}; it takes one number for each of "
+            f"the {layers} layers"
+        )
+    return numbers
+
+
+def one_number(asked: str, name: str, value: Any) -> float:
+    """One number as a float: Python's, or an array or Tensor with a single element.
+
+    Raises:
+        ArgumentError: anything else.
+
+    >>> one_number("note", "loss", np.array([2.5]))
+    2.5
+    """
+    if isinstance(value, int | float):
+        return float(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if kind in tuple("fiu") and value.size == 1:
+        return float(value.item())
+    got = f"shape {value.shape}" if kind else repr(value)
+    raise ArgumentError(
+        f"{asked}: {name} must be one number, or a Tensor of one element, got {got}"
+    )
+
+
+def check_suffix(asked: str, path: str | Path, others: str) -> None:
+    """Raise an ArgumentError for a path with the suffix of another kind of file."""
+    if str(path).lower().endswith(others):
+        raise ArgumentError(
+            f"{asked}: {str(path)!r} ends in {others}, by which load would take it for the other "
+            "kind of file; name it otherwise"
+        )
+
+
+def unknown(asked: str, name: Any, valid: Sequence[str], what: str = "series") -> str:
+    """The message for a name that there is not."""
+    return f"{asked}: no {what} {name!r}; use one of {', '.join(valid)}"
