@@ -205,6 +205,12 @@ def test_a_file_that_exists_is_replaced_only_with_force(capsys, monkeypatch, fla
     assert Path(name).read_bytes() != b"mine"
 
 
+def test_what_goes_in_is_checked_before_what_comes_out(capsys):
+    Path("decay.png").write_bytes(b"old")
+    assert "there is no file 'nope.npz'" in refused(capsys, "decay", "--data", "nope.npz")
+    assert "batch size: must be from 1" in refused(capsys, "decay", "--batch-size", "99999")
+
+
 def test_figure_and_numbers_go_to_two_files(capsys):
     said = refused(capsys, "decay", "--save", "d.pdf", "--json", "./d.pdf")
     assert said == "minigrad decay: --save and --json name the same file 'd.pdf'\n"

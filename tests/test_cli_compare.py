@@ -193,6 +193,7 @@ def test_a_wrong_value_is_one_line_and_code_2(capsys, monkeypatch, arguments, me
 def test_a_file_that_exists_is_replaced_only_with_force(capsys):
     Path("compare.png").write_text("mine")
     assert "'compare.png' exists; --force replaces it" in refused(capsys, "compare")
+    assert "there is no file 'no.npz'" in refused(capsys, "compare", "--data", "no.npz")
     assert cli.main([*QUICK, "--init", "he", "--force"]) == 0
     assert Path("compare.png").read_bytes().startswith(b"\x89PNG")
 

@@ -70,10 +70,10 @@ def declare(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, print and draw."""
-    check_outputs(options)
     data = load_inputs(options.data)
     configs = _configs(options)
     _check(configs, options.seeds, data)
+    check_outputs(options)
     labels = dict(zip(configs, _labels(configs), strict=True))
 
     with Progress(len(configs) * len(options.seeds), options.steps) as progress:

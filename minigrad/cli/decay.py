@@ -96,7 +96,6 @@ def add_data(parser: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print and draw."""
-    check_outputs(options)
     data = load_inputs(options.data)
     configs = [
         DecayConfig(
@@ -110,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
     ]  # fmt: skip
     for config in configs:
         check_config(config, len(data.x))
+    check_outputs(options)
     names = named_in_table(configs)
 
     def measure(config: DecayConfig) -> DecayResult:

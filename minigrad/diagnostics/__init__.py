@@ -6,7 +6,8 @@ draw_graph, LivePlot; loss_landscape, measure_trainability.
 """
 
 from minigrad.diagnostics import plots, theory
-from minigrad.diagnostics.anomaly import AnomalyError, detect_anomaly
+from minigrad.diagnostics.anomaly import detect_anomaly
+from minigrad.diagnostics.anomaly_message import AnomalyError
 from minigrad.diagnostics.decay import DecayConfig, DecayResult, measure_decay
 from minigrad.diagnostics.graph import draw_graph, to_dot, to_mermaid
 from minigrad.diagnostics.judging.diagnosis import diagnose

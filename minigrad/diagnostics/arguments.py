@@ -5,6 +5,10 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any
 
+from minigrad import nn
+from minigrad.errors import ArgumentError
+from minigrad.random import Generator
+
 
 def is_number(value: Any) -> bool:
     """Whether it is one real number: Python's, NumPy's, or an array or Tensor without axes.
@@ -19,3 +23,33 @@ def is_number(value: Any) -> bool:
         return not isinstance(value, bool)
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     return kind in tuple("fiu") and getattr(value, "shape", None) == ()
+
+
+def check_loss(owner: str, loss: Any) -> None:
+    """Raise an ArgumentError for a loss that cannot be called without arguments."""
+    if isinstance(loss, nn.Module) or not callable(loss):
+        raise ArgumentError(
+            f"{owner}: loss must be a function without arguments, got {type(loss).__name__}; pass "
+            "lambda: loss_fn(model(x), y)"
+        )
+
+
+def checked_generator(owner: str, generator: Any) -> Generator | None:
+    """`generator`, if it is one, or None.
+
+    Raises:
+        ArgumentError: something else.
+    """
+    if generator is not None and not isinstance(generator, Generator):
+        raise ArgumentError(
+            f"{owner}: generator must be a Generator, got {generator!r}; make one with a seed, "
+            "mg.Generator(0)"
+        )
+    return generator
+
+
+def check_model(owner: str, model: Any) -> None:
+    """Raise an ArgumentError for something that is no model."""
+    if not isinstance(model, nn.Module):
+        got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise ArgumentError(f"{owner}: model must be an nn.Module, got {got}")

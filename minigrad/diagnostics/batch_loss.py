@@ -99,8 +99,14 @@ def loss_of(asked: str, model: nn.Module, x: Tensor, y: Any, loss_fn: LossFuncti
     """The loss of a batch.
 
     Raises:
-        ArgumentError: the loss is not one number that has a gradient.
+        ArgumentError: no function, or one whose loss is not one number that has a gradient.
     """
+    if isinstance(loss_fn, type) or not callable(loss_fn):
+        got = f"the class {loss_fn.__name__}" if isinstance(loss_fn, type) else repr(loss_fn)
+        raise ArgumentError(
+            f"{asked}: loss_fn must be a function of the model's output and the targets, such as "
+            f"nn.functional.mse_loss or nn.MSELoss(), got {got}"
+        )
     loss = loss_fn(model(x), y)
     if not isinstance(loss, Tensor) or loss.size != 1:
         got = f"shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.data import Dataset, standardize
-from minigrad.diagnostics.inputs import load_inputs
+from minigrad.diagnostics.inputs import chosen_inputs
 from minigrad.diagnostics.predicting.prediction import predict
 from minigrad.diagnostics.probing.probe import Probe
 from minigrad.errors import ArgumentError
@@ -128,7 +128,12 @@ def measure_decay(config: DecayConfig, data: Dataset | None = None) -> DecayResu
     >>> found.verdict, round(found.factor_per_layer, 1)
     ('vanishing', 0.2)
     """
-    data = load_inputs(config.data) if data is None else data
+    if not isinstance(config, DecayConfig):
+        raise ArgumentError(
+            "measure_decay: config must be a DecayConfig, such as DecayConfig(depth=20), got "
+            f"{type(config).__name__}"
+        )
+    data = chosen_inputs("measure_decay", config.data, data)
     check_config(config, len(data.x))
     x = standardize(data.x).astype(config.dtype)
     # An overflow in an exploding network is a finding, not an accident.
@@ -276,5 +281,7 @@ def check_config(config: DecayConfig, examples: int) -> None:
         )
     if config.dtype not in DTYPES:
         raise ArgumentError(f"dtype: unknown {config.dtype!r}; use one of {', '.join(DTYPES)}")
-    if not config.seeds:
-        raise ArgumentError("seeds: none given; use at least one, such as seeds=(0,)")
+    if not isinstance(config.seeds, tuple | list | range) or not config.seeds:
+        raise ArgumentError(
+            f"seeds: a tuple of at least one, such as seeds=(0,), got {config.seeds!r}"
+        )

@@ -34,11 +34,28 @@ def load_inputs(name: str) -> Dataset:
         return load_iris()
     if name == "random":
         return _random()
-    if name.endswith(".npz"):
+    if isinstance(name, str) and name.endswith(".npz"):
         return _from_file(Path(name))
     raise ArgumentError(
         f"data: unknown {name!r}; use one of {', '.join(NAMES)}, or the path of an .npz file"
     )
+
+
+def chosen_inputs(asked: str, name: str, data: Dataset | None) -> Dataset:
+    """`data`, or where it is None the data set of that name.
+
+    Raises:
+        ArgumentError: data that are no `Dataset`; or as for `load_inputs`.
+    """
+    if data is None:
+        return load_inputs(name)
+    if not isinstance(data, Dataset):
+        raise ArgumentError(
+            f"{asked}: data must be a Dataset, such as mg.data.load_iris(), got "
+            f"{type(data).__name__}; of arrays x and y, save an .npz file and give its path in the "
+            "configuration"
+        )
+    return data
 
 
 def _random() -> Dataset:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from minigrad.diagnostics.decay import DecayConfig, DecayResult
+from minigrad.errors import ArgumentError
 
 
 def varying(configs: Sequence[DecayConfig]) -> list[str]:
@@ -52,7 +53,20 @@ def decay_table(results: Sequence[DecayResult]) -> str:
 
     Arguments:
         results: from `measure_decay`.
+
+    Raises:
+        ArgumentError: something else than a list of them.
     """
+    if isinstance(results, DecayResult) or not isinstance(results, Iterable):
+        raise ArgumentError(
+            "decay_table: takes a list of what measure_decay returned, such as [found], got "
+            f"{type(results).__name__}"
+        )
+    for result in results:
+        if not isinstance(result, DecayResult):
+            raise ArgumentError(
+                f"decay_table: takes what measure_decay returned, got {type(result).__name__}"
+            )
     names = named_in_table([result.config for result in results])
     return "\n\n".join(one_table(result, names) for result in results)
 

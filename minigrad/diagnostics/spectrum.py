@@ -35,7 +35,7 @@ from minigrad.tensor import Tensor
 FLOAT = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JacobianSpectrum:
     """What `jacobian_spectrum` found; singular values in descending order, NaN if not finite.
 
@@ -87,7 +87,7 @@ class JacobianSpectrum:
         ]
         return "\n".join(lines)
 
-    __str__ = table
+    __repr__ = table
 
 
 def _mean(values: FLOAT) -> FLOAT:
@@ -144,14 +144,28 @@ def jacobian_spectrum(
             "the singular values of mg.jacobian(function, x)"
         )
     x = _checked(x)
-    modules = named_layers(model) if include is None else _matching(model, include)
+    modules = _layers(model) if include is None else _matching(model, include)
     with undisturbed(model), enable_grad(), np.errstate(over="ignore", invalid="ignore"):
         calls = _Calls(modules, x)
         output = calls.run(model)
         return _spectrum(output, calls)
 
 
+def _layers(model: nn.Module) -> dict[str, nn.Module]:
+    try:
+        return named_layers(model)
+    except ArgumentError:
+        raise ArgumentError(
+            f"jacobian_spectrum: {type(model).__name__} has no layer with weights to look at; name "
+            "the modules with include=, or put it into an nn.Sequential of layers"
+        ) from None
+
+
 def _checked(x: Any) -> Tensor:
+    if isinstance(x, tuple):
+        raise ArgumentError(
+            "jacobian_spectrum: x is a tuple; pass the inputs alone, without the targets"
+        )
     x = as_tensor(x)
     if x.dtype.kind != "f":
         raise ArgumentError(
@@ -170,7 +184,13 @@ def _checked(x: Any) -> Tensor:
 
 
 def _matching(model: nn.Module, include: Pattern | Iterable[Pattern]) -> dict[str, nn.Module]:
-    patterns = [include] if isinstance(include, str | type) else list(include)
+    single = isinstance(include, str | type) or not isinstance(include, Iterable)
+    patterns: list[Any] = [include] if single else list(include)  # type: ignore[arg-type]
+    if not patterns or not all(isinstance(pattern, str | type) for pattern in patterns):
+        raise ArgumentError(
+            "jacobian_spectrum: include takes paths such as 'layer1.*' and classes such as "
+            f"nn.Linear, one or a list of them, got {include!r}"
+        )
     modules = {path: module for path, module in model.named_modules() if path}
     found: dict[str, nn.Module] = {}
     for pattern in patterns:

@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import autograd, nn
-from minigrad.diagnostics.anomaly import AnomalyError, detect_anomaly
+from minigrad.diagnostics import AnomalyError, detect_anomaly
 from minigrad.errors import GraphError
 from minigrad.nn import functional as F
 from minigrad.ops import table
@@ -111,6 +111,28 @@ def test_what_came_in_from_outside_is_told_apart_from_what_the_op_made():
     seed = mg.tensor([math.nan, 1.0])
     error = caught(lambda: (leaf(1.0, 2.0) * 3).backward(seed))
     assert "it came in with the gradient of its output" in str(error)
+
+
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
+def test_numbers_that_outgrow_their_dtype_get_a_cure_of_their_own(dtype):
+    large = float(np.finfo(dtype).max) ** 0.6
+    x = leaf(large, dtype=dtype)
+    seed = leaf(large, dtype=dtype)
+    cure = f"where {np.dtype(dtype)} ends; try a smaller learning rate, an initialization with"
+    for function in (
+        lambda: x * x,
+        lambda: x.reshape(1, 1) @ x.reshape(1, 1),
+        lambda: F.linear(x.reshape(1, 1), x.reshape(1, 1)),
+        lambda: (leaf(1e-30, dtype=dtype) * x).backward(seed),
+    ):
+        assert cure in str(caught(function))
+
+
+def test_what_is_no_overflow_is_not_told_as_one():
+    zero, one = leaf(0.0), leaf(1.0)
+    infinite = mg.tensor([math.inf])
+    for function in (lambda: mg.log(zero), lambda: infinite * 0, lambda: mg.arctanh(one)):
+        assert "where float32" not in str(caught(function))
 
 
 def test_a_sum_of_gradients_that_overflows_is_found_where_it_goes_on():

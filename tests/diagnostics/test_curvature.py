@@ -248,8 +248,14 @@ def test_odd_input_is_refused_with_the_cure():
         hessian_top_eigenvalue(nn.Tanh(), w)
     with pytest.raises(ArgumentError, match="function without arguments, got Tensor"):
         hessian_top_eigenvalue(w.sum(), w)
-    with pytest.raises(ArgumentError, match="tol must be above 0"):
-        hessian_top_eigenvalue(lambda: w.sum(), w, tol=0)
+    for tol in (0, "a", None, math.nan, True):
+        with pytest.raises(ArgumentError, match="tol must be a number above 0"):
+            hessian_top_eigenvalue(lambda: w.sum(), w, tol=tol)
+    for parameters in (None, [5], "ab", {"w": w}, mg.optim.SGD([w], lr=1)):
+        with pytest.raises(ArgumentError, match="parameters must be a model or its Tensors"):
+            hessian_top_eigenvalue(lambda: w.sum(), parameters)
+    with pytest.raises(ArgumentError, match="generator must be a Generator, got 5"):
+        hessian_top_eigenvalue(lambda: w.sum(), w, generator=5)
     with pytest.raises(ArgumentError, match="max_iterations must be a whole number"):
         hessian_top_eigenvalue(lambda: w.sum(), w, max_iterations=0)
     with pytest.raises(GraphError, match=r"one number, got shape \(2,\)"):
@@ -263,6 +269,50 @@ def test_odd_input_is_refused_with_the_cure():
     twice = sharpness(lambda: w.sum(), mg.optim.SGD([w], lr=1))
     with twice, pytest.raises(GraphError, match="already in use"):
         twice.__enter__()
+
+
+def test_sharpness_refuses_at_once_what_it_could_not_measure():
+    w = mg.tensor([1.0], requires_grad=True)
+    optimizer = mg.optim.SGD([w], lr=1)
+    for arguments, message in (
+        ((None, optimizer), "sharpness: loss must be a function without arguments, got NoneType"),
+        ((optimizer, w.sum), "sharpness: loss must be a function without arguments, got SGD"),
+        ((w.sum, None), "sharpness: optimizer must be the one whose steps to count"),
+        ((w.sum, mg.optim.SGD), "sharpness: optimizer must be the one whose steps to count"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            sharpness(*arguments)
+    for settings, message in (
+        ({"tol": -1}, "sharpness: tol must be a number above 0"),
+        ({"max_iterations": "a"}, "sharpness: max_iterations must be a whole number"),
+        ({"parameters": "ab"}, "sharpness: parameters must be a model or its Tensors"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            sharpness(w.sum, optimizer, **settings)
+
+
+def test_a_parameter_that_stands_twice_counts_once():
+    w, loss, _ = quadratic([1.0, 3.0])
+    assert hessian_top_eigenvalue(loss, [w, w]).value == pytest.approx(3.0, rel=1e-6)
+
+
+def test_what_was_found_is_shown_in_a_line():
+    w = mg.tensor([1.0, 1.0], requires_grad=True)
+
+    def bowl():
+        return 2 * w[0] ** 2 + 5 * w[1] ** 2
+
+    shown = repr(hessian_top_eigenvalue(bowl, w))
+    assert shown.startswith("<TopEigenvalue: 10, give or take ")
+    assert shown.endswith("products with the Hessian; vector of 2 numbers>")
+    optimizer = mg.optim.SGD([w], lr=0.1)
+    with sharpness(bowl, optimizer) as found:
+        assert repr(found) == "<sharpness: nothing measured yet; every 1 steps>"
+        for _ in range(2):
+            optimizer.zero_grad()
+            bowl().backward()
+            optimizer.step()
+    assert repr(found) == ("<sharpness: 2 measured, steps 0 to 1; the last 10, where 2 / lr is 20>")
 
 
 def test_one_that_does_not_settle_says_how_far_it_came():

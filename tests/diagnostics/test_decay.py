@@ -204,7 +204,7 @@ def test_the_factor_is_the_geometric_mean_over_hidden_layers_above_underflow():
         ({"batch_size": 1798}, "batch size: must be from 1 to 1797, the number of examples in "
                                "'digits', got 1798"),
         ({"dtype": "float16"}, "dtype: unknown 'float16'; use one of float32, float64"),
-        ({"seeds": ()}, "seeds: none given"),
+        ({"seeds": ()}, "seeds: a tuple of at least one"),
         ({"data": "mnist"}, "data: unknown 'mnist'; use one of digits, iris, random"),
         ({"init": "glorot"}, "unknown init 'glorot'; use one of default, xavier, he"),
     ],
@@ -212,6 +212,22 @@ def test_the_factor_is_the_geometric_mean_over_hidden_layers_above_underflow():
 def test_a_wrong_configuration_is_explained(change, message):
     with pytest.raises(ArgumentError, match=message):
         measure_decay(replace(SMALL, **change))
+
+
+def test_odd_arguments_are_explained():
+    result = measure_decay(SMALL)
+    for call, message in (
+        (lambda: measure_decay(None), "config must be a DecayConfig, .* got NoneType"),
+        (lambda: measure_decay({"depth": 3}), "config must be a DecayConfig, .* got dict"),
+        (lambda: measure_decay(SMALL, (1, 2)), "measure_decay: data must be a Dataset, .* got tup"),
+        (lambda: measure_decay(replace(SMALL, data=None)), "data: unknown None; use one of digits"),
+        (lambda: measure_decay(replace(SMALL, seeds=3)), "seeds: a tuple of at least one, .* 3"),
+        (lambda: decay_table(result), r"takes a list of what measure_decay returned, such as \[fo"),
+        (lambda: decay_table(None), "takes a list of what measure_decay returned, .* got NoneType"),
+        (lambda: decay_table([None]), "takes what measure_decay returned, got NoneType"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            call()
 
 
 # -- as text -------------------------------------------------------------------------------------

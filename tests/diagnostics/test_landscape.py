@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -272,13 +274,17 @@ def test_a_figure_is_drawn_of_any_losses(value, tmp_path):
 def test_wrong_use_is_explained():
     model = small()
     path = ParameterPath(model)
+
+    def sgd(parameters):
+        return mg.optim.SGD(parameters, lr=0.1)
+
     cases = [
         (lambda: loss_landscape(nn.Tanh(), lambda: 0.0), "Tanh has no parameters to move"),
         (lambda: loss_landscape(model, lambda: 0.0, "up"), "unknown directions 'up'; use 'filter'"),
         (lambda: loss_landscape(model, lambda: 0.0, "path"), "needs the path; make one before"),
         (lambda: loss_landscape(model, lambda: 0.0, "path", path=path), "lie on one line"),
         (lambda: loss_landscape(model, lambda: 0.0, points=1), "points must be .* at least 2"),
-        (lambda: loss_landscape(model, lambda: 0.0, radius=0.0), "cannot go from"),
+        (lambda: loss_landscape(model, lambda: 0.0, radius=0.0), "radius must be a number above 0"),
         (lambda: loss_landscape(model, lambda: mg.ones(3)), r"one number, got shape \(3,\)"),
         (lambda: loss_landscape(model, lambda: None), "one number, got NoneType"),
         (lambda: loss_landscape(model, lambda: 0.0, ({"w": [1]}, {})), "names w; the parameters"),
@@ -289,6 +295,32 @@ def test_wrong_use_is_explained():
         (lambda: function_landscape(lambda w: w), r"one number, got shape \(2,\)"),
         (lambda: optimizer_path(lambda w: 1.0, [1.0], lambda p: mg.optim.SGD(p, lr=1.0), 1),
          "returned a float, which has no gradient"),
+        (lambda: loss_landscape(None, lambda: 0.0), "model must be an nn.Module, got NoneType"),
+        (lambda: ParameterPath([]), "ParameterPath: model must be an nn.Module, got list"),
+        (lambda: loss_landscape(model, None), "loss must be a function without arguments, got No"),
+        (lambda: loss_landscape(model, model), "loss must be a function without arguments, got"),
+        (lambda: loss_landscape(model, lambda: "abc"), "the loss must be one number, got str"),
+        (lambda: loss_landscape(model, lambda: 0.0, None), "or a pair of your own, got None"),
+        (lambda: loss_landscape(model, lambda: 0.0, (1, 2, 3)), "or a pair of your own, got"),
+        (lambda: loss_landscape(model, lambda: 0.0, ("a", "b")), "a direction is a dict of arrays"),
+        (lambda: loss_landscape(model, lambda: 0.0, path="x"), "path must be a ParameterPath, got"),
+        (lambda: loss_landscape(model, lambda: 0.0, radius="a"), "radius must be a number above 0"),
+        (lambda: loss_landscape(model, lambda: 0.0, generator=3), "generator must be a Generator"),
+        (lambda: function_landscape(None), "function must be one of a Tensor, such as"),
+        (lambda: function_landscape(rosenbrock, x=5), "a range is a pair of numbers, such as"),
+        (lambda: function_landscape(rosenbrock, x=(1, 2, 3)), "a range is a pair of numbers"),
+        (lambda: function_landscape(rosenbrock, x=("a", "b")), "a range is a pair of numbers"),
+        (lambda: function_landscape(lambda w: 1j), "the loss must be one number, got complex"),
+        (lambda: optimizer_path(rosenbrock, [1.0, 1.0], sgd, -1), "steps must be a whole number"),
+        (lambda: optimizer_path(rosenbrock, [1.0, 1.0], sgd, 2.5), "steps must be a whole number"),
+        (lambda: optimizer_path(rosenbrock, None, sgd, 2), "start must be finite numbers, such as"),
+        (lambda: optimizer_path(rosenbrock, [], sgd, 2), "start must be finite numbers, such as"),
+        (lambda: optimizer_path(rosenbrock, [np.nan, 1.0], sgd, 2), "start must be finite"),
+        (lambda: optimizer_path(None, [1.0, 1.0], sgd, 2), "function must be one of a Tensor"),
+        (lambda: optimizer_path(rosenbrock, [1.0, 1.0], None, 2), "must return an optimizer of"),
+        # An optimizer of other parameters would leave the path at its start, without a word.
+        (lambda: optimizer_path(rosenbrock, [1.0, 1.0], lambda p: sgd(model.parameters()), 2),
+         "must return an optimizer of the parameters that it is given"),
     ]  # fmt: skip
     for call, message in cases:
         with pytest.raises(ArgumentError, match=message):
@@ -310,3 +342,11 @@ def test_wrong_use_is_explained():
     bowl = function_landscape(lambda w: (w * w).sum(), points=3)
     with pytest.raises(ArgumentError, match=r"path 'p' has shape \(3,\)"):
         plots.loss_landscape(bowl, paths={"p": [1.0, 2.0, 3.0]})
+
+
+def test_what_was_found_is_shown_in_a_line():
+    bowl = function_landscape(lambda w: (w * w).sum(), points=3)
+    assert repr(bowl) == "<Landscape: 3 x 3 losses, 0 to 8>"
+    nowhere = function_landscape(lambda w: w.sum() * math.nan, points=2)
+    assert repr(nowhere) == "<Landscape: 2 x 2 losses, none of them finite>"
+    assert repr(ParameterPath(nn.Linear(2, 1))) == "<ParameterPath: 1 places of 3 numbers>"

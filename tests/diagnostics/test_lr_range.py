@@ -257,3 +257,15 @@ def test_odd_input_is_refused_with_the_cure():
         lr_range_test(optimizer, model, (x, y))
     with pytest.raises(ArgumentError, match="holds none of the model's parameters"):
         lr_range_test(model, mg.optim.SGD(nn.Linear(1, 1).parameters(), lr=1), (x, y))
+    for loss_fn in ("mse", nn.CrossEntropyLoss):
+        with pytest.raises(ArgumentError, match="lr_range_test: loss_fn must be a function of"):
+            lr_range_test(model, optimizer, (x, y), loss_fn)
+    for name in ("lr_min", "lr_max", "smoothing", "stop"):
+        for value in ("a", None):
+            with pytest.raises(ArgumentError, match=f"lr_range_test: {name} must be a number, got"):
+                lr_range_test(model, optimizer, (x, y), **{name: value})
+
+
+def test_what_was_found_is_shown_in_a_line():
+    found = lr_range_test(*training(lr=0.1), steps=3)
+    assert repr(found) == f"<LRRange: {found}>"

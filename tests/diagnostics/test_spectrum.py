@@ -250,8 +250,19 @@ def test_odd_input_is_refused_with_the_cure():
         jacobian_spectrum(nn.Sequential(model, Total()), mg.ones(3, 2))
     with pytest.raises(ArgumentError, match=r"got function; of a function, .* mg\.jacobian"):
         jacobian_spectrum(lambda x: x, mg.ones(3, 2))
-    with pytest.raises(ArgumentError, match="no layer with weights"):
-        jacobian_spectrum(nn.Tanh(), mg.ones(3, 2))
+    for empty in (nn.Tanh(), nn.Sequential()):
+        with pytest.raises(ArgumentError, match=r"^jacobian_spectrum: .* has no layer with"):
+            jacobian_spectrum(empty, mg.ones(3, 2))
+    for include in (5, [5], [], [None]):
+        with pytest.raises(ArgumentError, match=r"include takes paths such as 'layer1\.\*'"):
+            jacobian_spectrum(model, mg.ones(3, 2), include=include)
+    with pytest.raises(ArgumentError, match="x is a tuple; pass the inputs alone"):
+        jacobian_spectrum(model, (mg.ones(3, 2), mg.ones(3)))
+
+
+def test_what_is_found_is_shown_as_its_table():
+    found = jacobian_spectrum(nn.Sequential(nn.Linear(2, 2)), mg.ones(1, 2))
+    assert repr(found) == str(found) == found.table()
 
 
 class Total(nn.Module):

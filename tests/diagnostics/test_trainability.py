@@ -97,11 +97,11 @@ def test_other_data():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"depths": ()}, r"depths must be increasing numbers above 0, got \(\)"),
-        ({"depths": (5, 5)}, "depths must be increasing"),
-        ({"sigma_w2": (0.0, 1.0)}, "sigma_w2 must be increasing numbers above 0"),
-        ({"sigma_w2": (1.0, math.nan)}, "sigma_w2 must be increasing"),
-        ({"sigma_b2": -1.0}, "sigma_b2 must be at least 0"),
+        ({"depths": ()}, r"depths must be a tuple of increasing numbers above 0, got \(\)"),
+        ({"depths": (5, 5)}, "depths must be a tuple of increasing"),
+        ({"sigma_w2": (0.0, 1.0)}, "sigma_w2 must be a tuple of increasing numbers above 0"),
+        ({"sigma_w2": (1.0, math.nan)}, "sigma_w2 must be a tuple of increasing"),
+        ({"sigma_b2": -1.0}, "sigma_b2 must be a number of at least 0"),
         ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
         ({"activation": "softmax"}, "unknown activation 'softmax'; use one of"),
         ({"data": "nothing"}, "data: unknown 'nothing'"),
@@ -110,6 +110,30 @@ def test_other_data():
 def test_wrong_values_are_explained(change, message):
     with pytest.raises(ArgumentError, match=message):
         measure_trainability(replace(SMALL, **change))
+
+
+@pytest.mark.parametrize("field", ["depths", "sigma_w2"])
+@pytest.mark.parametrize("value", [5, 1.0, ("a", "b"), None, (1, math.nan)])
+def test_what_is_no_increasing_numbers_is_refused(field, value):
+    message = f"{field} must be a tuple of increasing numbers above 0, got"
+    with pytest.raises(ArgumentError, match=message):
+        measure_trainability(replace(SMALL, **{field: value}))
+
+
+def test_odd_arguments_are_explained():
+    for call, message in (
+        (lambda: measure_trainability({}), "config must be a TrainabilityConfig, .* got dict"),
+        (lambda: measure_trainability(SMALL, (1, 2)), "data must be a Dataset, .* got tuple"),
+        (lambda: measure_trainability(replace(SMALL, sigma_b2="a")), "sigma_b2 must be a number"),
+        (lambda: measure_trainability(replace(SMALL, data=None)), "data: unknown None; use one of"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            call()
+
+
+def test_what_was_found_is_shown_in_a_line():
+    result = found(replace(SMALL, depths=(3, 4), sigma_w2=(1.0,)))
+    assert repr(result).startswith(f"<Trainability: 2 {SMALL.activation} networks, depths 3, 4; ")
 
 
 # -- the figure --------------------------------------------------------------------------------

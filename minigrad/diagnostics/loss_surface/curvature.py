@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.autograd import grad
+from minigrad.diagnostics.arguments import check_loss, checked_generator, is_number
 from minigrad.diagnostics.undisturbed import undisturbed
 from minigrad.errors import ArgumentError, GraphError, MinigradError
 from minigrad.nn.arguments import check_count
@@ -48,7 +49,7 @@ class NotConverged(MinigradError, ArithmeticError):
         self.value, self.residual = value, residual
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TopEigenvalue:
     """What `hessian_top_eigenvalue` found.
 
@@ -68,6 +69,13 @@ class TopEigenvalue:
     def largest_lr(self) -> float:
         """2 / lambda_max, above which gradient descent leaves this direction; inf if it is flat."""
         return 2 / self.value if self.value > 0 else math.inf
+
+    def __repr__(self) -> str:
+        size = sum(part.size for part in self.vector)
+        return (
+            f"<TopEigenvalue: {self.value:.6g}, give or take {self.residual:.1g}, after "
+            f"{self.iterations} products with the Hessian; vector of {size} numbers>"
+        )
 
 
 def hessian_top_eigenvalue(
@@ -112,16 +120,9 @@ def hessian_top_eigenvalue(
     (10.0, 0.2)
     """
     name = "hessian_top_eigenvalue"
-    if not tol > 0:
-        raise ArgumentError(f"{name}: tol must be above 0, got {tol!r}")
-    check_count(name, "max_iterations", max_iterations)
-    if isinstance(loss, nn.Module) or not callable(loss):
-        raise ArgumentError(
-            f"{name}: loss must be a function without arguments, got {type(loss).__name__}; pass "
-            "lambda: loss_fn(model(x), y), and the model after it"
-        )
+    _check(name, loss, tol, max_iterations)
     points = _points(name, parameters)
-    generator = generator or Generator(0)
+    generator = checked_generator(name, generator) or Generator(0)
     with undisturbed(parameters) if isinstance(parameters, nn.Module) else nullcontext():
         product = _product_with_hessian(name, loss, points)
         value, v, residual, count = _power_iteration(
@@ -130,12 +131,26 @@ def hessian_top_eigenvalue(
     return TopEigenvalue(value, tuple(_split(v, points)), residual, count)
 
 
-def _points(name: str, parameters: Parameters) -> list[Tensor]:
+def _check(name: str, loss: Any, tol: Any, max_iterations: Any) -> None:
+    if not is_number(tol) or not tol > 0:
+        raise ArgumentError(f"{name}: tol must be a number above 0, got {tol!r}")
+    check_count(name, "max_iterations", max_iterations)
+    check_loss(name, loss)
+
+
+def _points(name: str, parameters: Any) -> list[Tensor]:
     if isinstance(parameters, nn.Module):
         parameters = parameters.parameters()
     elif isinstance(parameters, Tensor):
         parameters = [parameters]
-    points = [p for p in parameters if p.requires_grad]
+    given = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+    if not all(isinstance(each, Tensor) for each in given):
+        raise ArgumentError(
+            f"{name}: parameters must be a model or its Tensors, such as model.parameters(), got "
+            f"{type(parameters).__name__}"
+        )
+    # Each once: a parameter that counted twice would double its curvature.
+    points = [p for p in {id(p): p for p in given}.values() if p.requires_grad]
     if not sum(p.size for p in points):
         raise ArgumentError(
             f"{name}: no parameters that require a gradient; pass a model, or tensors made with "
@@ -247,6 +262,8 @@ class sharpness:
         limits: 2 / lr at each, lr being that of the optimizer's first group.
 
     Raises:
+        ArgumentError: a loss that is no function, something that is no optimizer, or a setting
+            out of its range.
         GraphError: entered while it is already in use.
 
     >>> import minigrad as mg
@@ -274,14 +291,30 @@ class sharpness:
         max_iterations: int = 1000,
     ) -> None:
         self.every = check_count("sharpness", "every", every)
+        _check("sharpness", loss, tol, max_iterations)
+        if not hasattr(optimizer, "register_step_pre_hook") or isinstance(optimizer, type):
+            raise ArgumentError(
+                f"sharpness: optimizer must be the one whose steps to count, one of mg.optim, got "
+                f"{type(optimizer).__name__}; it goes sharpness(loss, optimizer)"
+            )
         self._loss, self._optimizer = loss, optimizer
         self._of = parameters
+        if parameters is not None and not isinstance(parameters, nn.Module | Tensor):
+            self._of = _points("sharpness", parameters)
         self._tol, self._max_iterations = tol, max_iterations
         self._step = 0
         self._handle: RemovableHandle | None = None
         self.steps: list[int] = []
         self.values: list[float] = []
         self.limits: list[float] = []
+
+    def __repr__(self) -> str:
+        if not self.steps:
+            return f"<sharpness: nothing measured yet; every {self.every} steps>"
+        return (
+            f"<sharpness: {len(self.steps)} measured, steps {self.steps[0]} to {self.steps[-1]}; "
+            f"the last {self.values[-1]:.4g}, where 2 / lr is {self.limits[-1]:.4g}>"
+        )
 
     def __enter__(self) -> Self:
         if self._handle is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.diagnostics.arguments import is_number
 from minigrad.errors import ArgumentError
 from minigrad.tape import enable_grad, no_grad
 from minigrad.tensor import Tensor
@@ -20,7 +21,7 @@ Floats = NDArray[np.float64]
 Range = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Landscape:
     """The loss over a plane.
 
@@ -36,6 +37,12 @@ class Landscape:
     loss: Floats
     names: tuple[str, str] = ("x", "y")
     paths: dict[str, Floats] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        finite = self.loss[np.isfinite(self.loss)]
+        told = f"{finite.min():.4g} to {finite.max():.4g}" if finite.size else "none of them finite"
+        paths = f"; paths {', '.join(self.paths)}" if self.paths else ""
+        return f"<Landscape: {len(self.y)} x {len(self.x)} losses, {told}{paths}>"
 
 
 # -- functions of two variables ----------------------------------------------------------------
@@ -62,6 +69,7 @@ def function_landscape(
     >>> bowl.loss.tolist()
     [[1.0, 0.0, 1.0], [2.0, 1.0, 2.0], [5.0, 4.0, 5.0]]
     """
+    _check_function("function_landscape", function)
     xs, ys = (axis("function_landscape", r, points) for r in (x, y))
 
     def at(a: float, b: float) -> float:
@@ -89,7 +97,8 @@ def optimizer_path(
         has run away.
 
     Raises:
-        ArgumentError: the function returns something else than a Tensor of one number.
+        ArgumentError: the function returns something else than a Tensor of one number; a start
+            that is no list of numbers; or a make_optimizer that gives no optimizer of them.
 
     >>> import minigrad as mg
     >>> from minigrad.diagnostics import optimizer_path
@@ -97,8 +106,13 @@ def optimizer_path(
     >>> optimizer_path(lambda w: (w * w).sum(), [4.0, 0.0], halving, steps=2).tolist()
     [[4.0, 0.0], [2.0, 0.0], [1.0, 0.0]]
     """
-    w = Tensor(np.array(start, dtype=np.float64), requires_grad=True)
-    optimizer = make_optimizer([w])
+    _check_function("optimizer_path", function)
+    if not isinstance(steps, int | np.integer) or steps < 0:
+        raise ArgumentError(
+            f"optimizer_path: steps must be a whole number of at least 0, got {steps!r}"
+        )
+    w = Tensor(_start(start), requires_grad=True)
+    optimizer = _optimizer(make_optimizer, w)
     places = [w.data.copy()]
     # To run away is what some are here for.
     with enable_grad(), np.errstate(over="ignore", invalid="ignore"):
@@ -117,6 +131,38 @@ def optimizer_path(
     return np.array(places)
 
 
+def _check_function(asked: str, function: Any) -> None:
+    if not callable(function):
+        raise ArgumentError(
+            f"{asked}: function must be one of a Tensor, such as lambda w: (w * w).sum(), got "
+            f"{type(function).__name__}"
+        )
+
+
+def _start(start: Any) -> Floats:
+    try:
+        place = np.array(start, dtype=np.float64)
+    except (TypeError, ValueError):
+        place = np.empty(0)
+    if place.size == 0 or not np.isfinite(place).all():
+        raise ArgumentError(
+            f"optimizer_path: start must be finite numbers, such as [1.0, 2.0], got {start!r}"
+        )
+    return place
+
+
+def _optimizer(make_optimizer: Any, w: Tensor) -> Any:
+    made = make_optimizer([w]) if callable(make_optimizer) else make_optimizer
+    held = [p for group in getattr(made, "param_groups", ()) for p in group["params"]]
+    if not callable(make_optimizer) or not any(p is w for p in held):
+        raise ArgumentError(
+            "optimizer_path: make_optimizer must return an optimizer of the parameters that it is "
+            "given, such as lambda params: mg.optim.SGD(params, lr=0.1), got "
+            f"{type(make_optimizer if not callable(make_optimizer) else made).__name__}"
+        )
+    return made
+
+
 # -- measuring ---------------------------------------------------------------------------------
 
 
@@ -124,6 +170,11 @@ def axis(asked: str, ends: Range, points: int) -> Floats:
     """`points` evenly spaced numbers; raises an ArgumentError that names `asked`."""
     if not isinstance(points, int | np.integer) or points < 2:
         raise ArgumentError(f"{asked}: points must be a whole number of at least 2, got {points!r}")
+    pair = isinstance(ends, tuple | list | np.ndarray) and len(ends) == 2
+    if not pair or not all(is_number(end) for end in ends):
+        raise ArgumentError(
+            f"{asked}: a range is a pair of numbers, such as (-1.0, 1.0), got {ends!r}"
+        )
     low, high = ends
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise ArgumentError(f"{asked}: cannot go from {low} to {high}; give a smaller number first")
@@ -139,8 +190,10 @@ def measure(at: Callable[[float, float], float], x: Floats, y: Floats) -> Floats
 
 def one_number(asked: str, value: Any) -> float:
     """The loss as a float; raises an ArgumentError for anything but one number."""
-    if getattr(value, "size", 1) != 1 or isinstance(value, list | tuple) or value is None:
-        shape = getattr(value, "shape", None)
-        got = f"shape {shape}" if shape is not None else type(value).__name__
-        raise ArgumentError(f"{asked}: the loss must be one number, got {got}")
-    return float(value)
+    if isinstance(value, int | float):
+        return float(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if kind in tuple("fiub") and value.size == 1:
+        return float(value.item())
+    got = f"shape {value.shape}" if kind else type(value).__name__
+    raise ArgumentError(f"{asked}: the loss must be one number, got {got}")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import nn
+from minigrad.diagnostics.arguments import is_number
 from minigrad.diagnostics.batch_loss import (
     LossFunction,
     batches,
@@ -24,7 +25,7 @@ from minigrad.optim import Optimizer
 FLOAT = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LRRange:
     """What `lr_range_test` found.
 
@@ -50,6 +51,9 @@ class LRRange:
             f"learning rates {self.lrs[0]:.2g} to {self.lrs[-1]:.2g} in {len(self.lrs)} steps, "
             f"{end}; steepest descent at: {found}"
         )
+
+    def __repr__(self) -> str:
+        return f"<LRRange: {self}>"
 
 
 def lr_range_test(
@@ -130,6 +134,11 @@ def lr_range_test(
 
 
 def _check(lr_min: float, lr_max: float, smoothing: float, stop: float) -> None:
+    for name, value in (
+        ("lr_min", lr_min), ("lr_max", lr_max), ("smoothing", smoothing), ("stop", stop),
+    ):  # fmt: skip
+        if not is_number(value):
+            raise ArgumentError(f"lr_range_test: {name} must be a number, got {value!r}")
     if not 0 < lr_min < lr_max < math.inf:
         raise ArgumentError(
             f"lr_range_test: rates must grow from above 0: got lr_min={lr_min!r}, lr_max={lr_max!r}"

@@ -12,6 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.diagnostics.arguments import (
+    check_loss,
+    check_model,
+    checked_generator,
+    is_number,
+)
 from minigrad.diagnostics.loss_surface.landscape import (
     Floats,
     Landscape,
@@ -56,6 +62,9 @@ class ParameterPath:
         self._parameters = _parameters("ParameterPath", model)
         self.places: list[NDArray[Any]] = []
         self()
+
+    def __repr__(self) -> str:
+        return f"<ParameterPath: {len(self.places)} places of {self.places[-1].size} numbers>"
 
     def __call__(self, *_: Any) -> None:
         self.places.append(_vector(self._parameters.values()))
@@ -113,10 +122,22 @@ def loss_landscape(
     (5, 5)
     """
     parameters = _parameters("loss_landscape", model)
+    check_loss("loss_landscape", loss)
+    checked_generator("loss_landscape", generator)
+    if path is not None and not isinstance(path, ParameterPath):
+        raise ArgumentError(
+            f"loss_landscape: path must be a ParameterPath, got {type(path).__name__}; make one "
+            "before the training, path = ParameterPath(model)"
+        )
     here = _vector(parameters.values()).astype(np.float64)
     names = ("first direction", "second direction")
     if isinstance(directions, str):
         d1, d2, names = _chosen(directions, parameters, here, path, generator)
+    elif not isinstance(directions, tuple | list) or len(directions) != 2:
+        raise ArgumentError(
+            "loss_landscape: directions must be 'filter', 'layer', 'path', or a pair of your own, "
+            f"got {directions!r}"
+        )
     else:
         d1, d2 = (_as_vector(d, parameters) for d in directions)
     _check_plane(d1, d2)
@@ -124,6 +145,8 @@ def loss_landscape(
     if directions == "path":
         x, y = (axis("loss_landscape", _around(column), points) for column in places["path"].T)
     else:
+        if not is_number(radius) or not radius > 0:
+            raise ArgumentError(f"loss_landscape: radius must be a number above 0, got {radius!r}")
         x = y = axis("loss_landscape", (-radius, radius), points)
 
     def at(a: float, b: float) -> float:
@@ -135,6 +158,7 @@ def loss_landscape(
 
 
 def _parameters(asked: str, model: Module) -> dict[str, Tensor]:
+    check_model(asked, model)
     found: dict[str, Tensor] = dict(model.named_parameters())
     if not found:
         raise ArgumentError(f"{asked}: {type(model).__name__} has no parameters to move")
@@ -230,7 +254,13 @@ def _as_vector(direction: Direction, parameters: Mapping[str, Tensor]) -> Floats
     """A direction that was given, as one vector; parameters that it does not name stay."""
     size = sum(p.size for p in parameters.values())
     if not isinstance(direction, Mapping):
-        vector = np.asarray(direction, dtype=np.float64).ravel()
+        try:
+            vector = np.asarray(direction, dtype=np.float64).ravel()
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                "loss_landscape: a direction is a dict of arrays by the parameters' paths, or one "
+                f"array of all elements side by side, got {direction!r}"
+            ) from None
         if vector.size != size:
             raise ShapeError(
                 f"loss_landscape: a direction has {vector.size} elements, but the parameters have "

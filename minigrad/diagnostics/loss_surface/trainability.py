@@ -7,16 +7,17 @@ Theory predicts the answer before any training: networks of up to about six dept
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.data import Dataset, standardize
-from minigrad.diagnostics.inputs import load_inputs
+from minigrad.diagnostics.arguments import is_number
+from minigrad.diagnostics.inputs import chosen_inputs
 from minigrad.errors import ArgumentError
 from minigrad.models import ACTIVATIONS, deep_mlp
 from minigrad.ops.creation import tensor
@@ -54,7 +55,7 @@ class TrainabilityConfig:
     data: str = "digits"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trainability:
     """What `measure_trainability` found.
 
@@ -68,6 +69,14 @@ class Trainability:
     config: TrainabilityConfig
     loss: NDArray[np.float64]
     chance: float
+
+    def __repr__(self) -> str:
+        learned = int((self.loss < 0.9 * self.chance).sum())
+        return (
+            f"<Trainability: {self.loss.size} {self.config.activation} networks, depths "
+            f"{', '.join(map(str, self.config.depths))}; {learned} learned (loss below 0.9 of "
+            f"{self.chance:.3g}, that of guessing)>"
+        )
 
 
 def measure_trainability(
@@ -95,7 +104,12 @@ def measure_trainability(
     [[True, True], [False, True]]
     """
     config = TrainabilityConfig() if config is None else config
-    data = load_inputs(config.data) if data is None else data
+    if not isinstance(config, TrainabilityConfig):
+        raise ArgumentError(
+            "measure_trainability: config must be a TrainabilityConfig, such as "
+            f"TrainabilityConfig(depths=(5, 50)), got {type(config).__name__}"
+        )
+    data = chosen_inputs("measure_trainability", config.data, data)
     _check(config)
     x, classes = standardize(data.x), int(data.y.max()) + 1
     cells = [(depth, variance) for depth in config.depths for variance in config.sigma_w2]
@@ -150,13 +164,15 @@ def _initialize(model: nn.Module, sigma_w2: float, sigma_b2: float, generator: G
 def _check(config: TrainabilityConfig) -> None:
     """Raise an ArgumentError for what would otherwise fail late, or not at all."""
 
-    def increasing(values: Sequence[float]) -> bool:
-        return len(values) > 0 and all(a < b for a, b in pairwise(values))
+    def increasing(values: Any) -> bool:
+        listed = isinstance(values, tuple | list | np.ndarray) and len(values) > 0
+        return listed and all(map(is_number, values)) and all(a < b for a, b in pairwise(values))
 
     for name, values in (("depths", config.depths), ("sigma_w2", config.sigma_w2)):
         if not increasing(values) or not values[0] > 0:
             raise ArgumentError(
-                f"trainability: {name} must be increasing numbers above 0, got {values!r}"
+                f"trainability: {name} must be a tuple of increasing numbers above 0, got "
+                f"{values!r}"
             )
     for name in ("width", "steps", "batch_size"):
         value = getattr(config, name)
@@ -164,8 +180,10 @@ def _check(config: TrainabilityConfig) -> None:
             raise ArgumentError(
                 f"trainability: {name} must be a whole number of at least 1, got {value!r}"
             )
-    if not config.sigma_b2 >= 0:
-        raise ArgumentError(f"trainability: sigma_b2 must be at least 0, got {config.sigma_b2!r}")
+    if not is_number(config.sigma_b2) or not config.sigma_b2 >= 0:
+        raise ArgumentError(
+            f"trainability: sigma_b2 must be a number of at least 0, got {config.sigma_b2!r}"
+        )
     if config.activation not in ACTIVATIONS:
         raise ArgumentError(
             f"trainability: unknown activation {config.activation!r}; use one of "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 
 FLOAT = NDArray[np.float64]
@@ -81,10 +83,17 @@ class Overlay:
             ("not measured", self.only_predicted), ("not predicted", self.only_measured),
         ):  # fmt: skip
             if names:
-                lines.append(f"{title}: {', '.join(names)}")
+                lines.append(f"{title}: {_some(names)}")
         return "\n".join(lines)
 
     __repr__ = table
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names for a reader: the first three, and how many there are."""
+    if len(names) <= 4:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])}, ... ({len(names)} layers)"
 
 
 def _cell(value: float, form: str) -> str:
@@ -114,20 +123,24 @@ def _times_power_of_ten(number: float, log10: FLOAT) -> FLOAT:
 
 def lay_over(prediction: Any, recording: Any, record: int) -> Overlay:
     """See `Prediction.over`."""
+    if not isinstance(recording, Recording):
+        raise ArgumentError(
+            f"Prediction.over: takes a Probe or a Recording, got {type(recording).__name__}; "
+            "measure with `with Probe(model) as probe:`, or read a file with Recording.load"
+        )
     series = {name: recording.series(name) for name in ("z_rms", "dz_rms")}
     count = len(series["z_rms"])
-    if not -count <= record < count:
+    if not isinstance(record, int | np.integer) or not -count <= record < count:
         raise ArgumentError(
-            f"Prediction.over: no record {record}: {count} were made; run forward and backward "
+            f"Prediction.over: no record {record!r}: {count} were made; run forward and backward "
             "inside `with probe:`"
         )
     place = {name: i for i, name in enumerate(recording.layers)}
     common = [i for i, name in enumerate(prediction.layers) if name in place]
     if not any(prediction.linear[i] for i in common):
         raise ArgumentError(
-            f"Prediction.over: predicted are {', '.join(prediction.layers[:4])}, ..., measured "
-            f"{', '.join(recording.layers[:4])}, ...; no Linear layer is in both. Is it the same "
-            "network?"
+            f"Prediction.over: predicted are {_some(prediction.layers)}, measured "
+            f"{_some(recording.layers)}; no Linear layer is in both. Is it the same network?"
         )
     columns = [place[prediction.layers[i]] for i in common]
     z_rms, dz_rms = (series[name][record, columns] for name in ("z_rms", "dz_rms"))

@@ -85,6 +85,10 @@ class Walk:
         """The batch as an array, or a signal that stands for one."""
         if x is None:
             return ideal.gaussian(1.0, 0.0, self._draw())
+        if isinstance(x, tuple):
+            raise ArgumentError(
+                "predict: x is a tuple; pass the inputs of the batch alone, without the targets"
+            )
         data = x.detach().cpu().data if isinstance(x, Tensor) else np.asarray(x)
         if data.ndim < 2 or data.size == 0 or data.dtype.kind not in "fiub":
             raise ArgumentError(
