@@ -11,6 +11,8 @@ from diagnostics.pairs import OTHERS, PLAIN, factors
 import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import Probe, predict, theory
+from minigrad.diagnostics.predicting import chance
+from minigrad.diagnostics.predicting.walk import Walk
 from minigrad.diagnostics.theory import LayerScale
 from minigrad.errors import ArgumentError
 from minigrad.models import ACTIVATIONS, deep_mlp
@@ -389,6 +391,90 @@ def test_over_nothing():
     with pytest.raises(ArgumentError, match=r"no Linear layer is in both\. Is it the same network"):
         predict(deep_mlp(3, 8)).over(probe)
     assert predict(other).layers == ("1", "3")
+
+
+def errors_per_layer(activation, init, depth, seeds=8):
+    """Per seed, how far the log of the measured factor per layer lies from the predicted one."""
+    for seed in range(seeds):
+        g = mg.Generator(seed)
+        net = deep_mlp(depth, WIDTH, activation, init, in_features=64, generator=g)
+        x = mg.randn(64, 64, generator=g)
+        with Probe(net, full=0) as probe:
+            nn.functional.cross_entropy(net(x), mg.tensor(np.arange(64) % 10)).backward()
+        over = predict(net, x).over(probe)
+        yield math.log(over.factor_per_layer / over.factor_per_layer_predicted)
+
+
+def test_where_chance_at_this_width_leads_far_off_it_is_said():
+    net = deep_mlp(20, 256, "gelu", "he", generator=mg.Generator(0))
+    (note,) = predict(net).notes
+    assert note.startswith("chance moves the mean square of z at these widths, and such a deviat")
+    assert note in predict(net).table() and note in repr(predict(net))
+    with Probe(net) as probe:
+        net(mg.tensor(normal(20, 64).astype(np.float32))).sum().backward()
+    assert predict(net).over(probe).table().endswith(f"note: {note}")
+
+
+@pytest.mark.parametrize(
+    ("activation", "init", "depth"),
+    [("tanh", "xavier", 20), ("relu", "he", 20), ("tanh", "he", 20), ("sigmoid", "xavier", 20),
+     ("selu", "lecun", 20), ("gelu", "xavier", 20), ("gelu", "he", 6)],
+)  # fmt: skip
+def test_where_it_does_not_nothing_is(activation, init, depth):
+    assert predict(deep_mlp(depth, 256, activation, init, generator=mg.Generator(0))).notes == ()
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms", "batch"])
+def test_a_normalization_keeps_chance_small(norm):
+    net = deep_mlp(20, 256, "gelu", "he", norm, generator=mg.Generator(0))
+    assert predict(net).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("activation", "init", "depth"),
+    [("gelu", "he", 20), ("silu", "he", 10), ("tanh", "xavier", 20)],
+)
+def test_how_far_off_is_as_far_as_networks_lie(activation, init, depth):
+    told = []
+    for seed in range(4):
+        net = deep_mlp(depth, WIDTH, activation, init, in_features=64, generator=mg.Generator(seed))
+        x = normal(64, 64)
+        walk, nudged = Walk(net, x), Walk(net, x, chance.NUDGE)
+        walk.there_and_back()
+        nudged.there_and_back()
+        told.append(chance.of_width(walk.rows, nudged.rows).per_layer)
+    measured = np.sqrt(np.mean(np.square([*errors_per_layer(activation, init, depth)])))
+    # Of eight numbers the rms scatters by a quarter, and the slopes differ from net to net.
+    assert 0.5 < measured / np.mean(told) < 2
+
+
+def test_chance_falls_with_the_root_of_the_width():
+    told = []
+    for width in (64, 1024):
+        rows = []
+        for nudge in (0.0, chance.NUDGE):
+            net = deep_mlp(6, width, "gelu", "he", in_features=64, generator=mg.Generator(0))
+            rows.append(Walk(net, normal(64, 64), nudge))
+            rows[-1].there_and_back()
+        told.append(chance.of_width(*(walk.rows for walk in rows)).per_layer)
+    assert told[0] / told[1] == pytest.approx(4, rel=0.3)
+
+
+def test_many_layers_are_not_all_listed():
+    net = deep_mlp(12, 32, "tanh", norm="layer", generator=mg.Generator(0))
+    with Probe(net) as probe:
+        net(mg.ones(5, 64)).sum().backward()
+    lines = predict(net).over(probe).table().splitlines()
+    (line,) = [line for line in lines if line.startswith("not predicted: ")]
+    assert line == "not predicted: layer1.norm, layer2.norm, layer3.norm, ... (11 layers)"
+
+
+@pytest.mark.parametrize("given", [None, "a.jsonl", 3])
+def test_over_takes_a_recording(given):
+    with pytest.raises(ArgumentError, match=r"Prediction\.over: takes a Probe or a Recording, got"):
+        predict(stack(nn.Tanh())).over(given)
+    with pytest.raises(ArgumentError, match="predict: x is a tuple; pass the inputs of the batch"):
+        predict(stack(nn.Tanh()), (normal(4, 4), given))
 
 
 def test_notes():

@@ -29,6 +29,7 @@ class Overlay:
         dz_rms_predicted: likewise, beginning with what was measured at the last Linear layer:
             the size of the gradient there is up to the loss.
         only_predicted, only_measured: paths that the other side does not have.
+        notes: those of the prediction.
     """
 
     layers: tuple[str, ...]
@@ -39,6 +40,7 @@ class Overlay:
     dz_rms_predicted: FLOAT
     only_predicted: tuple[str, ...]
     only_measured: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def factor_per_layer(self) -> float:
@@ -84,7 +86,7 @@ class Overlay:
         ):  # fmt: skip
             if names:
                 lines.append(f"{title}: {_some(names)}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     __repr__ = table
 
@@ -163,4 +165,5 @@ def lay_over(prediction: Any, recording: Any, record: int) -> Overlay:
         _times_power_of_ten(dz_rms[last], relative),
         tuple(name for name in prediction.layers if name not in place),
         tuple(name for name in recording.layers if name not in names),
+        prediction.notes,
     )

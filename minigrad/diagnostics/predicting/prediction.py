@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minigrad import nn
+from minigrad.diagnostics.predicting import chance
 from minigrad.diagnostics.predicting.overlay import Overlay, factor_per_layer, lay_over
 from minigrad.diagnostics.predicting.walk import Walk
 from minigrad.errors import ArgumentError
@@ -31,7 +32,8 @@ class Prediction:
             the examples of a batch have in common. NaN where there is no signal.
         log10_dz_rms: log10 of the predicted rms of dL/dz, relative to the last layer: the size
             of a gradient in the last layer is up to the loss. -inf where no gradient arrives.
-        notes: where the network is not quite what the theory assumes.
+        notes: where the network is not quite what the theory assumes, and how far off a single
+            one may lie for its width, where that is more than 3 % per layer.
     """
 
     layers: tuple[str, ...]
@@ -104,8 +106,9 @@ def predict(model: nn.Module, x: ArrayLike | Tensor | None = None) -> Prediction
     multiplies them by 1/(1 - p); at a residual connection they add up. See `ideal` for how.
 
     It holds for weights as drawn by an initialization, independent and around 0, and the better
-    the wider the layers. What the theory says comes out exact to 1e-4 per layer, and to 1e-2
-    where residual connections go around activations.
+    the wider the layers; the notes say where chance may lead far off (see `chance`). What the
+    theory says comes out exact to 1e-4 per layer, and to 1e-2 where residual connections go
+    around activations.
 
     Arguments:
         model: `nn.Sequential` and `nn.Residual`, one in another as you like, of Linear layers,
@@ -141,6 +144,7 @@ def predict(model: nn.Module, x: ArrayLike | Tensor | None = None) -> Prediction
     walk = Walk(model, x)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         walk.there_and_back()
+        by_chance = _note_of_width(walk, model, x)
     log10 = np.array([row.dz_log for row in walk.rows]) / (2 * math.log(10))
     linear = tuple(row.linear for row in walk.rows)
     last = log10[np.flatnonzero(linear)[-1]]
@@ -150,5 +154,15 @@ def predict(model: nn.Module, x: ArrayLike | Tensor | None = None) -> Prediction
         np.sqrt([row.square for row in walk.rows]),
         np.array([row.correlation for row in walk.rows]),
         log10 - last if math.isfinite(last) else log10,
-        tuple(walk.notes()),
+        (*walk.notes(), *by_chance),
     )
+
+
+def _note_of_width(walk: Walk, model: nn.Module, x: Any) -> list[str]:
+    """What a reader should know of the width. Residual blocks are left out: they damp chance."""
+    if len(walk.rows) < 3 or not all(row.linear for row in walk.rows):
+        return []
+    nudged = Walk(model, x, chance.NUDGE)
+    nudged.there_and_back()
+    told = chance.note(chance.of_width(walk.rows, nudged.rows))
+    return [told] if told else []

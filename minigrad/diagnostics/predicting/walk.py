@@ -33,6 +33,7 @@ class Row:
         square: mean square of its output.
         correlation: of two examples there.
         dz_log: logarithm of the mean square of dL/dz, set on the way back.
+        chance: variance of log square over networks of this width, given the layer before.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Row:
     square: float
     correlation: float
     dz_log: float = math.nan
+    chance: float = 0.0
 
 
 State = Signal | FLOAT  # before the first Linear layer, the batch itself
@@ -56,6 +58,8 @@ class Walk:
     Arguments:
         model: the network.
         x: a batch; or None, for independent numbers of mean 0 and variance 1.
+        nudge: by which share the mean square of the first Linear layer is larger than theory
+            says. Such a walk is a second one, and takes the weights to be checked.
 
     Attributes:
         rows: a `Row` for each Linear layer and residual block, in the order of their outputs.
@@ -64,9 +68,10 @@ class Walk:
         ArgumentError: a network without Linear layers, or x that is no batch of numbers.
     """
 
-    def __init__(self, model: nn.Module, x: Any) -> None:
+    def __init__(self, model: nn.Module, x: Any, nudge: float = 0.0) -> None:
         self.rows: list[Row] = []
         self._model = model
+        self._nudge = nudge
         self._owners: dict[int, str] = {}
         self._draws = 0
         self._inside = 0  # how many residual branches the walk is in
@@ -161,10 +166,14 @@ class Walk:
 
     def _linear(self, path: str, layer: Any, state: State) -> Passed:
         self._to_come -= 1
-        self._check_weights(path, layer)
+        if not self._nudge:
+            self._check_weights(path, layer)
         scale = LayerScale.of(layer)
+        chance = 0.0
         if isinstance(state, Signal):
             square, product = state.square, state.product
+            if square:
+                chance = float(np.var(state.values[0] ** 2 / square)) / scale.fan_in
         else:
             rows = state.reshape(-1, state.shape[-1])
             if rows.shape[1] != scale.fan_in:
@@ -172,12 +181,15 @@ class Walk:
                     f"x brings {rows.shape[1]} features here, but this layer takes {scale.fan_in}"
                 )
             square, product = float(np.mean(rows**2)), float(np.mean(rows.mean(axis=0) ** 2))
+        nudge = 1.0 if self.rows else 1 + self._nudge
         out = ideal.gaussian(
-            scale.sigma_w2 * square + scale.bias_variance,
-            scale.sigma_w2 * product + scale.bias_variance,
+            nudge * (scale.sigma_w2 * square + scale.bias_variance),
+            nudge * (scale.sigma_w2 * product + scale.bias_variance),
             self._draw(),
         )
         row = self._row(path or type(layer).__name__, out, linear=True)
+        if out.square:  # biases do not change
+            row.chance = chance * (scale.sigma_w2 * square / out.square) ** 2
         if self._to_come:
             self._widths.append(scale.fan_out)
 
