@@ -15,6 +15,7 @@ from minigrad.diagnostics.predicting import chance
 from minigrad.diagnostics.predicting.walk import Walk
 from minigrad.diagnostics.theory import LayerScale
 from minigrad.errors import ArgumentError
+from minigrad.meanfield import averages
 from minigrad.models import ACTIVATIONS, deep_mlp
 
 WIDTH = 256
@@ -446,6 +447,36 @@ def test_how_far_off_is_as_far_as_networks_lie(activation, init, depth):
     measured = np.sqrt(np.mean(np.square([*errors_per_layer(activation, init, depth)])))
     # Of eight numbers the rms scatters by a quarter, and the slopes differ from net to net.
     assert 0.5 < measured / np.mean(told) < 2
+
+
+@pytest.mark.parametrize("activation", ["gelu", "tanh", "relu", "sigmoid"])
+def test_chance_is_that_of_the_product_of_slopes(activation):
+    net = deep_mlp(7, 128, activation, "he", in_features=64, generator=mg.Generator(0))
+    x = normal(100, 64)
+    walk, nudged = Walk(net, x), Walk(net, x, chance.NUDGE)
+    walk.there_and_back()
+    nudged.there_and_back()
+    found = chance.of_width(walk.rows, nudged.rows)
+
+    scales = [LayerScale.of(layer) for layer in linears(net)]
+    phi = ACTIVATIONS[activation]().forward
+    q = theory.variance_profile(scales, activation, float((x**2).mean()))[:-1]
+
+    def log_chi(size):
+        return math.log(averages(phi, size).slope_square)
+
+    # d log q' / d log q, d log chi / d log q, and the variance of the mean of phi^2, per layer.
+    on = [averages(phi, a).growth * s.sigma_w2 * a / b
+          for a, b, s in zip(q, q[1:], scales[1:], strict=False)]  # fmt: skip
+    of_chi = [(log_chi(a * 1.001) - log_chi(a * 0.999)) / 0.002 for a in q[:-1]]
+    begun = [(averages(lambda z: phi(z) ** 2, a).square / averages(phi, a).square ** 2 - 1)
+             / s.fan_in for a, s in zip(q, scales[1:], strict=False)]  # fmt: skip
+    total = 0.0
+    for first in range(1, len(q) - 1):
+        reach = sum(of_chi[k] * math.prod(on[first:k]) for k in range(first, len(q) - 1))
+        total += begun[first - 1] * (reach / 2) ** 2
+    assert found.per_layer == pytest.approx(math.sqrt(total) / (len(q) - 1), rel=0.01, abs=1e-6)
+    assert found.growth == pytest.approx(abs(math.prod(on)) ** (1 / (len(q) - 1)), rel=1e-3)
 
 
 def test_chance_falls_with_the_root_of_the_width():

@@ -12,7 +12,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import Probe
-from minigrad.diagnostics.probing.comparison import compare
+from minigrad.diagnostics.probing.comparison import Comparison, compare
 from minigrad.diagnostics.probing.recording import MEASURED, SERIES, SIGNALS, Recording
 from minigrad.diagnostics.probing.statistics import BIN_EDGES, BINS
 from minigrad.errors import ArgumentError, GraphError
@@ -285,6 +285,9 @@ def test_a_step_that_numpy_counted_survives_the_file(tmp_path):
         (lambda r: r.add(0, [1.0]), "a dict with a list of numbers per series, .* got 0 and list"),
         (lambda r: r.add(0, {"z_rms": ["x", "y"]}), r"z_rms takes one number .* got \['x', 'y'\]"),
         (lambda r: r.add(0, {}, loss="x"), "Recording.add: loss must be one number, or a Tensor"),
+        (lambda r: r.add(0, {}, histograms=[1]), "histograms must be a dict with counts of shape"),
+        (lambda r: Comparison(None), "Comparison: takes a dict of recordings by name; compare"),
+        (lambda r: Comparison({"a": "a.csv"}), "Comparison: takes a dict of recordings by name"),
         (lambda r: r.series([]), r"series: no series \[\]; use one of z_rms"),
         (lambda r: r.table("0"), "table: no record '0'; there are 3, from 0 on"),
         (lambda r: Recording("abc"), r"layers must be a list of names, such as .* got 'abc'"),

@@ -32,8 +32,13 @@ def layer_names(layers: Any) -> list[str]:
     return names
 
 
-def check_record(step: Any, values: Any) -> None:
-    """Raise an ArgumentError for a step that is no whole number, or values that are no dict."""
+def check_record(step: Any, values: Any, histograms: Any) -> None:
+    """Raise an ArgumentError for a step that is no whole number, or for what is no dict."""
+    if histograms is not None and not isinstance(histograms, Mapping):
+        raise ArgumentError(
+            "Recording.add: histograms must be a dict with counts of shape (layers, bins) per "
+            f"signal, got {type(histograms).__name__}"
+        )
     if not isinstance(step, int | np.integer) or not isinstance(values, Mapping):
         raise ArgumentError(
             "Recording.add: takes the number of a step and a dict with a list of numbers per "

@@ -89,9 +89,18 @@ class Comparison:
 
     Attributes:
         runs: as given.
+
+    Raises:
+        ArgumentError: something else than a dict of recordings.
     """
 
     def __init__(self, runs: dict[str, Recording]) -> None:
+        by_name = isinstance(runs, dict)
+        if not by_name or not all(isinstance(run, Recording) for run in runs.values()):
+            raise ArgumentError(
+                "Comparison: takes a dict of recordings by name; compare(first, second) makes one "
+                f"of recordings and files, got {type(runs).__name__}"
+            )
         self.runs = runs
 
     def to_dict(self) -> dict[str, dict[str, Any]]:

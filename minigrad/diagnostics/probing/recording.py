@@ -133,7 +133,7 @@ class Recording:
             ArgumentError: an unknown name, not one number for each layer, a step that is no
                 whole number, or a loss that is no number.
         """
-        check_record(step, values)
+        check_record(step, values, histograms)
         loss = one_number("Recording.add", "loss", loss)
         row = np.full((len(self.layers), len(MEASURED)), math.nan)
         for name, value in values.items():
