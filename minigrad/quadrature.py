@@ -123,10 +123,9 @@ def bends_of(function: Callable[[FLOAT], FLOAT], variance: float) -> FLOAT:
 
     def change(left: FLOAT, right: FLOAT) -> FLOAT:
         middle = (left + right) / 2
-        first, second, whole = (
-            _of_panels(lambda x, row: function(x), a, b, row)
-            for a, b in ((left, middle), (middle, right), (left, right))
-        )
+        starts, ends = np.concatenate([left, middle, left]), np.concatenate([middle, right, right])
+        panels = _of_panels(lambda x, row: function(x), starts, ends, row)
+        first, second, whole = np.split(panels, 3, axis=-1)
         size = np.abs(whole) + np.abs(right - left) + 1e-300
         unlike: FLOAT = np.atleast_2d(np.abs(first + second - whole) / size).max(axis=0)
         return unlike
@@ -143,7 +142,8 @@ def bends_of(function: Callable[[FLOAT], FLOAT], variance: float) -> FLOAT:
             return left
     for _ in range(_HALVINGS - 10):
         middle = (left + right) / 2
-        first = change(left, middle) > change(middle, right)
+        changes = change(np.concatenate([left, middle]), np.concatenate([middle, right]))
+        first = np.greater(*np.split(changes, 2))
         left, right = np.where(first, left, middle), np.where(first, middle, right)
     return np.sort((left + right) / 2)
 
