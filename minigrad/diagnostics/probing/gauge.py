@@ -40,6 +40,7 @@ SHAPES = 64  # for which memory is kept
 
 _NAN = math.nan
 _FLOAT32 = np.dtype(np.float32)
+_HERE = frozenset((np.ndarray, np.float64, np.int64, int, float, bool))
 
 
 class Scratch:
@@ -131,8 +132,7 @@ class Gauge:
                 x = self.scratch.double(part)
                 found = [x.dot(x)]
                 if self.full:
-                    largest = xp.maximum(part.max(), -part.min())
-                    found += [x.sum(), xp.count_nonzero(part == 0), largest]
+                    found += [x.sum(), xp.count_nonzero(part == 0), _largest(xp, part)]
                 sums = found if not sums else _together(xp, sums, found)
         return sums
 
@@ -185,12 +185,9 @@ class Gauge:
             rows.append((owner, array.size, self._statistics(array, here)))
         self._counts = [(owner, dtype, next(arrived)) for owner, dtype, _ in self._counts]
         owners, sizes, squares = map(np.array, self._light)
-        values = np.full((len(owners) + len(rows), len(Statistics._fields)), _NAN)
-        values[: len(owners), RMS] = np.sqrt(squares / sizes)
-        values[: len(owners), NORM] = np.sqrt(squares)
-        values[: len(owners), NANS:] = 0.0
+        values = of_squares(squares, sizes)
         if rows:
-            values[len(owners) :] = [row for _, _, row in rows]
+            values = np.concatenate([values, np.array([row for _, _, row in rows])])
             sizes = np.append(sizes, [size for _, size, _ in rows])
             owners = np.append(owners, [owner for owner, _, _ in rows])
         return Found(values, sizes.astype(np.float64), owners.astype(np.intp))
@@ -206,6 +203,16 @@ class Gauge:
         return found
 
 
+def of_squares(squares: FLOAT, sizes: FLOAT) -> FLOAT:
+    """The statistics that follow from sums of squares: rms, norm, and that there is no NaN."""
+    values = np.full((len(squares), len(Statistics._fields)), _NAN)
+    values[:, NORM] = np.sqrt(squares)
+    with np.errstate(invalid="ignore"):  # NaN where there are no elements
+        values[:, RMS] = np.sqrt(squares / sizes)
+    values[:, NANS:] = 0.0
+    return values
+
+
 def _parts(array: Array) -> Iterator[Array]:
     """An array, or if it is large the pieces of it."""
     if array.size <= CHUNK:
@@ -214,6 +221,14 @@ def _parts(array: Array) -> Iterator[Array]:
     flat = array.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         yield flat[start : start + CHUNK]
+
+
+def _largest(xp: Any, array: Array) -> Any:
+    """The largest magnitude, of an array without NaN."""
+    if not isinstance(array, np.ndarray):
+        return xp.maximum(array.max(), -array.min())
+    flat = array.reshape(-1)  # argmax takes a third of the time that max does
+    return max(flat[flat.argmax()], -flat[flat.argmin()])
 
 
 def _together(xp: Any, sums: list[Any], more: list[Any]) -> list[Any]:
@@ -249,7 +264,7 @@ def fetched(arrays: Sequence[Any]) -> list[Any]:
     here = list(arrays)
     away: dict[Device, list[int]] = {}
     for i, array in enumerate(arrays):
-        if hasattr(array, "__cuda_array_interface__"):
+        if type(array) not in _HERE and hasattr(array, "__cuda_array_interface__"):
             away.setdefault(device_of(array), []).append(i)
     for device, places in away.items():
         flat = [arrays[i].ravel().astype(np.float64) for i in places]

@@ -6,7 +6,7 @@ What saturated and dead mean for each activation stands in `nn.saturation`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,15 +83,31 @@ class Units:
     ) -> dict[int, NDArray[np.bool_]]:
         """Per layer which units were silent in all its calls; layers without one are left out."""
         of_layers: dict[int, list[NDArray[np.bool_]]] = {}
-        for (layer, _), mask in zip(self._silent, masks, strict=True):
-            of_layers.setdefault(layer, []).append(mask.astype(bool))
+        for layer, mask in self._with_silent_units(masks):
+            of_layers.setdefault(layer, []).append(mask)
         found = {}
         for layer, seen in of_layers.items():
             if len(seen) == calls[layer] and len({mask.shape for mask in seen}) == 1:
                 silent = seen[0] if len(seen) == 1 else np.logical_and.reduce(seen)
-                if silent.any():
+                if len(seen) == 1 or silent.any():
                     found[layer] = silent
         return found
+
+    def _with_silent_units(
+        self, masks: Sequence[Any]
+    ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        """Layer and mask of the calls in which any unit was silent; all are looked at in one go."""
+        if not masks:
+            return
+        units = np.concatenate(masks).astype(bool, copy=False)
+        ends = np.cumsum([len(mask) for mask in masks]).tolist()
+        starts = [0, *ends[:-1]]
+        some = np.logical_or.reduceat(units, starts).tolist()
+        for (layer, _), start, end, any_silent in zip(
+            self._silent, starts, ends, some, strict=True
+        ):
+            if any_silent:
+                yield layer, units[start:end]
 
 
 _UNKNOWN: tuple[Any, None] = None, None
