@@ -269,7 +269,16 @@ def weight_norm(d):
 def recurrent(d):
     model = mg.models.deep_rnn(d.whole(1, 3), 16, d.one_of("tanh", "lstm", "gru"), in_features=8,
                                out_features=3, generator=d.generator)  # fmt: skip
-    x = mg.tensor(d.generator.normal((6, 10, 8)).astype("f"))
+    x = mg.tensor(d.generator.normal((6, 4, 8)).astype("f"))
+    return diagnose(model, (x, mg.tensor(d.generator.integers((6,), 0, 3))))
+
+
+@family("vanishing")
+def forgetful(d):
+    # Weights from -1/4 to 1/4 for 16 units have a spectral radius of about 0.6, and 0.6^40 = 1e-9.
+    model = mg.models.deep_rnn(1, 16, d.one_of("tanh", "lstm", "gru"), in_features=8,
+                               out_features=3, generator=d.generator)  # fmt: skip
+    x = mg.tensor(d.generator.normal((6, d.whole(40, 60), 8)).astype("f"))
     return diagnose(model, (x, mg.tensor(d.generator.integers((6,), 0, 3))))
 
 

@@ -29,6 +29,8 @@ def cure(sign: Sign, chart: Chart, others: set[str]) -> str:
         others: the other illnesses that were found.
     """
     activation = _most_frequent(chart)
+    if sign.over_time:
+        return _over_time(sign, chart)
     if sign.verdict == "saturated":
         return _saturated(sign, chart, activation)
     if sign.verdict == "dead":
@@ -84,6 +86,23 @@ def _dead(sign: Sign, chart: Chart) -> str:
     return (
         "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu') and "
         "nn.init.zeros_(layer.bias) for every layer; nn.LeakyReLU() in place of nn.ReLU()"
+    )
+
+
+def _over_time(sign: Sign, chart: Chart) -> str:
+    (layer,) = sign.layers
+    kind, name = chart.kinds[layer], chart.layers[layer]
+    weight = "weight_hh" if kind.endswith("Cell") else "weight_hh_l0"
+    orthogonal = f"nn.init.orthogonal_(layer.{weight}) and biases of 0 in {name}"
+    if sign.verdict == "exploding":
+        return f"{CLIP}; {orthogonal}; h.detach() after every so many time steps"
+    if kind.startswith("RNN"):
+        gated = "nn.LSTM or nn.GRU" if kind == "RNN" else "nn.LSTMCell or nn.GRUCell"
+        return f"{orthogonal}; {gated} in place of nn.{kind}; shorter sequences"
+    gate = {"L": "forget gate", "G": "update gate"}[kind[0]]
+    return (
+        f"a bias of 2 or more for the {gate} of {name}, which keeps it open: rows hidden_size to "
+        f"2 * hidden_size of {weight.replace('weight', 'bias')}; shorter sequences"
     )
 
 

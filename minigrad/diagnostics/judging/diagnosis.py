@@ -21,6 +21,7 @@ from minigrad.diagnostics.judging.chart import Chart
 from minigrad.diagnostics.judging.course import breakdown, broken_record, long_steps, restless_loss
 from minigrad.diagnostics.judging.cures import cure
 from minigrad.diagnostics.judging.illnesses import Record, Sign
+from minigrad.diagnostics.judging.over_time import over_time
 from minigrad.diagnostics.judging.verdicts import COLUMNS, ORDER, Diagnosis, Finding, LayerVerdict
 from minigrad.diagnostics.probing.layers import weights_of
 from minigrad.diagnostics.probing.probe import Probe
@@ -55,6 +56,8 @@ def diagnose(
                 also an exact 0 in every hidden layer, unless the output weights are still 0
     underflow   an rms is below the smallest normal number of the dtype (1.2e-38 in float32), or
                 0 because it got too small
+    both        also over the time steps of a recurrent layer: dL/dh at the first against that at
+                the last at which a gradient arrives
     unstable    NaN or infinity; weights that change by more than a tenth of their size in a step,
                 in the median over the records; or a loss that climbs by half of its first value,
                 or rises by a tenth of it in a quarter of the steps, unless no step changes any
@@ -182,7 +185,7 @@ def _judge(chart: Chart) -> Diagnosis:
             "diagnose: the recording holds no gradients; call backward inside `with probe:`"
         )
     last = _last_whole_record(chart, broken)
-    signs = [] if last is None else _dated(chart, Record(chart, last).signs())
+    signs = [] if last is None else _dated(chart, _signs(chart, last))
     if broken is not None:
         signs.append(breakdown(chart, broken))
     signs += [sign for sign in (long_steps(chart), restless_loss(chart)) if sign is not None]
@@ -213,13 +216,18 @@ def _last_whole_record(chart: Chart, broken: int | None) -> int | None:
     return int(usable[-1]) if usable.size else None
 
 
+def _signs(chart: Chart, record: int) -> list[Sign]:
+    return Record(chart, record).signs() + over_time(chart, record)
+
+
 def _dated(chart: Chart, signs: list[Sign]) -> list[Sign]:
     """Signs with the record in which each illness first showed."""
     if not signs:
         return []
-    shown = [{s.verdict for s in Record(chart, r).signs()} for r in range(len(chart))]
-    since = {s.verdict: next(r for r, has in enumerate(shown) if s.verdict in has) for s in signs}
-    return [replace(sign, record=since[sign.verdict]) for sign in signs]
+    shown = [{(s.verdict, s.over_time) for s in _signs(chart, r)} for r in range(len(chart))]
+    kinds = {(s.verdict, s.over_time) for s in signs}
+    since = {kind: next(r for r, has in enumerate(shown) if kind in has) for kind in kinds}
+    return [replace(sign, record=since[sign.verdict, sign.over_time]) for sign in signs]
 
 
 def _findings(chart: Chart, signs: list[Sign]) -> tuple[Finding, ...]:
@@ -243,8 +251,14 @@ def _findings(chart: Chart, signs: list[Sign]) -> tuple[Finding, ...]:
                 "; ".join(sign.evidence for sign in same),
                 "cure the unstable steps first, which it came of"
                 if came_of_it
-                else cure(first, chart, set(order)),
+                else _cures(first, same, chart, set(order)),
                 numbers,
             )
         )
     return tuple(findings)
+
+
+def _cures(first: Sign, same: list[Sign], chart: Chart, others: set[str]) -> str:
+    """The cure of the first sign; and where the illness shows both over depth and time, of both."""
+    other = [sign for sign in same if sign.over_time != first.over_time][:1]
+    return "; ".join(cure(sign, chart, others) for sign in (first, *other))

@@ -36,6 +36,7 @@ class Sign:
         evidence: in words.
         numbers: the same for programs.
         record: the first record in which it showed.
+        over_time: does it show from one time of a sequence to the next? Else, over depth.
     """
 
     verdict: str
@@ -43,6 +44,7 @@ class Sign:
     evidence: str
     numbers: dict[str, float] = field(default_factory=dict)
     record: int = 0
+    over_time: bool = False
 
 
 class Record:

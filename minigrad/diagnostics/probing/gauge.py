@@ -193,13 +193,14 @@ class Gauge:
         return Found(values, sizes.astype(np.float64), owners.astype(np.intp))
 
     def histograms(self, owners: int) -> NDArray[np.int32]:
-        """After `collect`: int32 (owners, BINS)."""
+        """After `collect`: int32 (owners, BINS); an owner's number is taken modulo `owners`."""
         found = np.zeros((owners, BINS), np.int32)
         for dtype in _LEADING_BITS:
             members = [(owner, counts) for owner, kind, counts in self._counts if kind == dtype]
             if members:
                 counts = np.array([counts for _, counts in members], dtype=np.int32)
-                np.add.at(found, [owner for owner, _ in members], _by_octave(counts, dtype))
+                rows = [owner % owners for owner, _ in members]
+                np.add.at(found, rows, _by_octave(counts, dtype))
         return found
 
 

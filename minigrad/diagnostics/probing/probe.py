@@ -47,8 +47,10 @@ class Probe(Recording):
 
     A layer that is called several times in a step (a shared layer, a recurrent cell, accumulated
     batches) is measured over all its calls together; its dL/dW is the sum, as in `weight.grad`.
+    What it was in each call, over the time of a sequence say, tells `steps_of`.
     Of recurrent layers (`nn.RNN`, `nn.LSTM`, `nn.GRU`) z is the h of every time, layer and
-    direction, and dz the whole gradient there. All weights of a layer count as one W, biases left
+    direction, and dz the whole gradient there; their activation is inside of them, so z comes after
+    it, and `activations` holds "". All weights of a layer count as one W, biases left
     out; of a parametrized layer, W is what it learns.
 
     Between two records nothing is done but to count steps. Only numbers are kept, and of each
@@ -243,7 +245,8 @@ class Probe(Recording):
             count = len(self.layers)
             seen = self._signals.gauge.histograms(len(SEEN) * count).reshape(len(SEEN), count, BINS)
             counts = np.concatenate([seen, self._weights.histograms()[None]])
-        self._append(self._step, row, self._loss, counts)
+        steps = {self.layers[layer]: rms for layer, rms in self._signals.steps.items()}
+        self._append(self._step, row, self._loss, counts, steps)
 
     # -- hooks -------------------------------------------------------------------------------
 
@@ -273,7 +276,7 @@ class Probe(Recording):
         else:
             self._see_z(layer, z)
 
-    def _see_z(self, layer: int, z: Tensor) -> None:
+    def _see_z(self, layer: int, z: Tensor, run: Any = None) -> None:
         node = z._node
         if node is None:  # nothing goes back from here
             return
@@ -283,15 +286,13 @@ class Probe(Recording):
             if layer == self._first and self._went_back:
                 self._end_step()
         self._begun = True
-        if self._watching:
-            self._signals.see_z(layer, z)
-
+        call = self._signals.see_z(layer, z, run) if self._watching else 0
         take, afterwards = self._signals.see_gradient, self._after_backward
         watching = self._watching
 
         def see(gradient: Any) -> None:
             if watching:
-                take(layer, gradient)
+                take(layer, gradient, call)
             if afterwards not in mode.afterwards:
                 mode.afterwards.append(afterwards)
 

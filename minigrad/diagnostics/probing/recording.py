@@ -41,6 +41,9 @@ MEASURED = (
 # One further is computed from others when it is asked for.
 SERIES = (*MEASURED, "dw_snr")
 
+# What is kept of every single call of a layer that is called several times in a step.
+STEP_SERIES = ("z_rms", "dz_rms")
+
 COLUMN = {name: index for index, name in enumerate(MEASURED)}
 
 
@@ -110,6 +113,7 @@ class Recording:
         self._losses: list[float] = []
         self._rows: list[FLOAT] = []  # per record (layers, MEASURED)
         self._counts: dict[int, NDArray[np.int32]] = {}  # per record (SIGNALS, layers, BINS)
+        self._steps: dict[int, dict[str, FLOAT]] = {}  # per record and layer (STEP_SERIES, ...)
 
     # -- filling it --------------------------------------------------------------------------
 
@@ -120,6 +124,7 @@ class Recording:
         *,
         loss: float = math.nan,
         histograms: Mapping[str, Any] | None = None,
+        steps: Mapping[str, ArrayLike] | None = None,
     ) -> None:
         """Append a record.
 
@@ -128,6 +133,8 @@ class Recording:
             values: per name of a series one number for each layer; what is left out is NaN.
             loss: of the step, where known.
             histograms: per signal int counts of shape (layers, BINS).
+            steps: per layer that was called several times, the rms of z and of dL/dz in each call:
+                shape (2, runs, calls), see `steps_of`.
 
         Raises:
             ArgumentError: an unknown name, not one number for each layer, a step that is no
@@ -141,11 +148,20 @@ class Recording:
                 raise ArgumentError(unknown("Recording.add", name, MEASURED))
             row[:, COLUMN[name]] = per_layer(name, value, len(self.layers))
         counts = None if histograms is None else self._checked_counts(histograms)
-        self._append(int(step), row, loss, counts)
+        self._append(int(step), row, loss, counts, self._checked_steps(steps or {}))
 
-    def _append(self, step: int, row: FLOAT, loss: float, counts: NDArray[np.int32] | None) -> None:
+    def _append(
+        self,
+        step: int,
+        row: FLOAT,
+        loss: float,
+        counts: NDArray[np.int32] | None,
+        steps: dict[str, FLOAT],
+    ) -> None:
         if counts is not None:
             self._counts[len(self._rows)] = counts
+        if steps:
+            self._steps[len(self._rows)] = steps
         self._rows.append(row)
         self.steps.append(step)
         self._losses.append(float(loss))
@@ -163,6 +179,18 @@ class Recording:
                 )
             counts[SIGNALS.index(signal)] = found
         return counts
+
+    def _checked_steps(self, steps: Mapping[str, ArrayLike]) -> dict[str, FLOAT]:
+        found = {layer: np.asarray(given, dtype=np.float64) for layer, given in steps.items()}
+        for layer, rms in found.items():
+            if layer not in self.layers:
+                raise ArgumentError(_unknown("Recording.add", layer, self.layers, "layer"))
+            if rms.ndim != 3 or len(rms) != len(STEP_SERIES):
+                raise ArgumentError(
+                    f"Recording.add: the steps of {layer} have shape {rms.shape}; they take "
+                    "(2, runs, calls), the rms of z and of dL/dz"
+                )
+        return found
 
     # -- reading it --------------------------------------------------------------------------
 
@@ -194,6 +222,47 @@ class Recording:
         column = COLUMN[name]
         found = [row[:, column] for row in self._rows]
         return np.array(found, dtype=np.float64).reshape(len(found), len(self.layers))
+
+    def steps_of(self, layer: str, name: str = "dz_rms", record: int = -1) -> FLOAT:
+        """One quantity in every call of a layer, which a sequence calls once for every time.
+
+        So it shows how the gradient fares on its way back through time: of an `nn.RNN`, dL/dh at
+        every time.
+
+        Arguments:
+            layer: its name.
+            name: "dz_rms" or "z_rms".
+            record: its place among the records; by default the last.
+
+        Returns:
+            float64 of shape (runs, calls), NaN where nothing arrived. A run is a sequence in one
+            layer and direction of a recurrent layer; of any other, it is all calls until a
+            backward. Calls stand in the order in which they were made. Shape (0, 0) if no run has
+            two of them.
+
+        Raises:
+            ArgumentError: another layer or name, or no such record.
+
+        >>> import minigrad as mg
+        >>> from minigrad.diagnostics import Probe
+        >>> model = mg.nn.RNN(3, 8, generator=mg.Generator(0))
+        >>> with Probe(model) as probe:
+        ...     output, h = model(mg.ones(20, 1, 3))
+        ...     h.sum().backward()
+        >>> dh = probe.steps_of("RNN")[0]
+        >>> len(dh), bool(dh[0] < 1e-3 * dh[-1])
+        (20, True)
+        """
+        if layer not in self.layers:
+            raise ArgumentError(_unknown("steps_of", layer, self.layers, "layer"))
+        if name not in STEP_SERIES:
+            raise ArgumentError(_unknown("steps_of", name, STEP_SERIES))
+        if not -len(self) <= record < len(self):
+            raise ArgumentError(f"steps_of: no record {record}; there are {len(self)}")
+        of_layers = self._steps.get(record % len(self), {})
+        if layer not in of_layers:
+            return np.zeros((0, 0))
+        return of_layers[layer][STEP_SERIES.index(name)].copy()
 
     @property
     def bin_edges(self) -> FLOAT:
@@ -305,6 +374,11 @@ class Recording:
                 for name, values in zip(MEASURED, row, strict=True)
             },
         }
+        if index in self._steps:
+            record["steps"] = {
+                layer: [[[*map(files.plain_number, run)] for run in runs] for runs in rms.tolist()]
+                for layer, rms in self._steps[index].items()
+            }
         if index in self._counts:
             found = zip(SIGNALS, self._counts[index], strict=True)
             record["histograms"] = {
@@ -325,7 +399,8 @@ class Recording:
     def to_csv(self, path: str | Path) -> None:
         """Write a table with a line for each record and layer, and the series as columns.
 
-        Losses and activations are in it; histograms, `meta` and `skipped` are not.
+        Losses and activations are in it; histograms, single calls (`steps_of`), `meta` and
+        `skipped` are not.
 
         Raises:
             ArgumentError: a path that ends in .jsonl, which `load` would take for JSON.
@@ -382,6 +457,10 @@ class Recording:
                 record["step"],
                 {name: files.numbers(values) for name, values in record["series"].items()},
                 loss=files.number(record["loss"]),
+                steps={
+                    layer: [[files.numbers(run) for run in runs] for runs in rms]
+                    for layer, rms in record.get("steps", {}).items()
+                },
                 histograms=counts
                 and {n: list(map(files.filled, rows)) for n, rows in counts.items()},
             )

@@ -12,14 +12,15 @@ RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
 
 
 class RecurrenceHook:
-    """Calls `see(h)` after every step of a recurrent layer, while it is in its place.
+    """Calls `see(h, run)` after every step of a recurrent layer, while it is in its place.
 
     Arguments:
         module: one of `RECURRENT`.
-        see: gets the new h, of one layer and direction.
+        see: gets the new h, and an object that is the same for all steps of one layer and
+            direction over one sequence, and for no others.
     """
 
-    def __init__(self, module: Any, see: Callable[[Tensor], None]) -> None:
+    def __init__(self, module: Any, see: Callable[[Tensor, Any], None]) -> None:
         self.module, self.see = module, see
 
     def put_back(self) -> None:
@@ -43,10 +44,10 @@ class _SeenStep:
 
     def __init__(self, step: Callable[..., Any]) -> None:
         self.step = step
-        self.observers: list[Callable[[Tensor], None]] = []
+        self.observers: list[Callable[[Tensor, Any], None]] = []
 
-    def __call__(self, *args: Any) -> Any:
-        state = self.step(*args)
+    def __call__(self, x: Tensor, state: Any, weights: Any) -> Any:
+        state = self.step(x, state, weights)
         for see in self.observers:
-            see(state[0])
+            see(state[0], weights)  # the tuple of weights is made once for a sequence
         return state

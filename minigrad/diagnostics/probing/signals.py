@@ -6,15 +6,19 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minigrad import nn
 from minigrad.backend import Array
-from minigrad.diagnostics.probing.gauge import Gauge, merged
+from minigrad.diagnostics.probing.gauge import RMS, Found, Gauge, merged
 from minigrad.diagnostics.probing.recording import COLUMN, columns_of
 from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.diagnostics.probing.units import Units
 from minigrad.tensor import Tensor
 
 SEEN = ("z", "a", "dz")  # the order in which the gauge numbers them
+
+_NO_RUN = object()
 
 
 class Signals:
@@ -26,13 +30,18 @@ class Signals:
 
     Attributes:
         activations: the activation last seen after each layer, by the layer's number.
+        steps: after `record`, for each layer that was called several times: the rms of z and of
+            dL/dz in every call, float64 (2, runs, calls of a run); NaN where nothing arrived.
     """
 
     def __init__(self, layers: int, window: int) -> None:
         self.layers = layers
+        # What an array belongs to is numbered by layer, then by signal, then by call.
+        self._count = len(SEEN) * layers
         self.activations: dict[int, nn.Activation] = {}
         self.gauge = Gauge()
         self._units = Units(layers, window)
+        self.steps: dict[int, FLOAT] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -42,6 +51,10 @@ class Signals:
         # By the identity of an array, the layers whose output it is or comes from. As long as the
         # array is kept, no other has its id.
         self._origins: dict[int, tuple[Array, tuple[int, ...]]] = {}
+        # Per layer how often it was called, and which of these calls began a run of them.
+        self._calls = [0] * self.layers
+        self._begins: dict[int, list[int]] = {}
+        self._runs: dict[int, Any] = {}  # the run under way
 
     def origins(self, tensor: Tensor) -> tuple[int, ...]:
         """The layers whose output this is, or comes from by a normalization."""
@@ -50,12 +63,22 @@ class Signals:
 
     # -- what the hooks call -----------------------------------------------------------------
 
-    def see_z(self, layer: int, z: Tensor) -> None:
-        """A layer has returned z."""
+    def see_z(self, layer: int, z: Tensor, run: Any = None) -> int:
+        """A layer has returned z, in a run of calls that ends with a backward, or with another run.
+
+        Returns:
+            The number of this call, for `see_gradient`.
+        """
         array = z._data
-        self.gauge.take(layer, array)
+        call = self._calls[layer]
+        self._calls[layer] = call + 1
+        if self._runs.get(layer, _NO_RUN) is not run:
+            self._runs[layer] = run
+            self._begins.setdefault(layer, []).append(call)
+        self.gauge.take(layer + call * self._count, array)
         before = self._origins.get(id(array))
         self._origins[id(array)] = array, (layer,) if before is None else (*before[1], layer)
+        return call
 
     def see_passing(self, given: Tensor, out: Tensor) -> None:
         """What stands between layer and activation has returned: a normalization, say."""
@@ -69,14 +92,15 @@ class Signals:
             self.gauge.take(self.layers + layer, out._data)
         self._units.take(layers, activation, given._data)
 
-    def see_gradient(self, layer: int, gradient: Array | Tensor) -> None:
-        """The gradient has arrived at a layer's output."""
+    def see_gradient(self, layer: int, gradient: Array | Tensor, call: int = 0) -> None:
+        """The gradient has arrived at what a layer returned in its call of that number."""
         array = gradient._data if isinstance(gradient, Tensor) else gradient
-        self.gauge.take(2 * self.layers + layer, array)
+        self.gauge.take(2 * self.layers + layer + call * self._count, array)
 
     def end_pass(self) -> None:
         """A backward has ended: what was waited for its activation need not be kept."""
         self._origins.clear()
+        self._runs.clear()
 
     # -- results -----------------------------------------------------------------------------
 
@@ -88,7 +112,9 @@ class Signals:
     def record(self, row: FLOAT, fetched: Sequence[Any]) -> None:
         """Put what was found in this step into a record's row (layers, MEASURED)."""
         count = len(self._of_gauge)
-        found = merged(self.gauge.collect(fetched[:count]), len(SEEN) * self.layers)
+        measured = self.gauge.collect(fetched[:count])
+        self.steps = self._by_step(measured)
+        found = merged(measured._replace(owners=measured.owners % self._count), self._count)
         for number, signal in enumerate(SEEN):
             first = number * self.layers
             row[:, columns_of(signal)] = found[first : first + self.layers]
@@ -96,3 +122,22 @@ class Signals:
         lost = row[:, COLUMN["z_nans"]] == 1  # NaN lies in no interval: 0 would say "none is flat"
         for name in ("saturated", "dead", "revived"):
             row[lost, COLUMN[name]] = math.nan
+
+    def _by_step(self, measured: Found) -> dict[int, FLOAT]:
+        calls, owners = np.divmod(measured.owners, self._count)
+        found = {}
+        for layer in [layer for layer, count in enumerate(self._calls) if count > 1]:
+            begins = self._begins[layer]
+            ends = [*begins[1:], self._calls[layer]]
+            longest = max(end - begin for begin, end in zip(begins, ends, strict=True))
+            if longest == 1:
+                continue
+            rms = []
+            for signal in ("z", "dz"):
+                own = owners == SEEN.index(signal) * self.layers + layer
+                of_calls = Found(measured.values[own], measured.sizes[own], calls[own])
+                rms.append(merged(of_calls, self._calls[layer])[:, RMS])
+            found[layer] = np.full((2, len(begins), longest), math.nan)
+            for run, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+                found[layer][:, run, : end - begin] = np.array(rms)[:, begin:end]
+        return found

@@ -93,9 +93,7 @@ class Units:
                     found[layer] = silent
         return found
 
-    def _with_silent_units(
-        self, masks: Sequence[Any]
-    ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    def _with_silent_units(self, masks: Sequence[Any]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
         """Layer and mask of the calls in which any unit was silent; all are looked at in one go."""
         if not masks:
             return
