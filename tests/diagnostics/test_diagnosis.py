@@ -178,6 +178,9 @@ def test_a_network_without_activation_modules_that_passes_no_gradient_is_dead():
         assert found.verdict == "dead"
         assert found.findings[0].layers == tuple(f"l.{i}" for i in range(6))
         assert [layer.verdict for layer in found.layers] == ["dead"] * 6 + ["healthy"]
+        if clipped is F.relu:
+            assert "l.0 100% of the units pass nothing" in found.findings[0].evidence
+            continue
         assert "exactly 0 in every hidden layer" in found.findings[0].evidence
         assert "activation was not seen" in found.findings[0].evidence
 
@@ -547,6 +550,39 @@ def test_the_cures_cure():
     found = diagnose(net(4, "relu", "he"), digits(),
                      loss_fn=lambda out, y: F.cross_entropy(out, y) * (tiny * scale))  # fmt: skip
     assert found.verdict == "healthy"
+
+
+class Called(nn.Module):
+    """A deep network whose activation is a function and no module."""
+
+    def __init__(self, activation, depth=20, gain=1.0):
+        super().__init__()
+        g = mg.Generator(0)
+        self.l = nn.ModuleList([nn.Linear(64, 64, generator=g) for _ in range(depth)])
+        for layer in self.l:
+            layer.weight.data *= gain
+        self.o, self.activation = nn.Linear(64, 10, generator=g), activation
+
+    def forward(self, x):
+        for layer in self.l:
+            x = self.activation(layer(x))
+        return self.o(x)
+
+
+@pytest.mark.parametrize(
+    ("activation", "cure"),
+    [
+        (F.relu, "kaiming_normal_(layer.weight, nonlinearity='relu') for every layer (a gain of"),
+        (F.tanh, "critical_(model, 'tanh')"),
+        (lambda z: F.leaky_relu(z, 0.3), "if the activation, which was not seen, is relu"),
+        (lambda z: 2 * z, "critical_(model, 'identity')"),
+    ],
+)
+def test_the_cure_is_for_the_function_that_was_called_and_open_where_it_is_not_known(
+    activation, cure
+):
+    found = diagnose(Called(activation, gain=0.5), digits())
+    assert found.verdict == "vanishing" and cure in found.findings[0].cure
 
 
 # -- how it is shown -----------------------------------------------------------------------------

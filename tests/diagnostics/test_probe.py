@@ -13,6 +13,7 @@ from minigrad.diagnostics import Probe
 from minigrad.diagnostics.probing.recording import SERIES
 from minigrad.diagnostics.probing.statistics import Statistics, histogram, signal_to_noise
 from minigrad.errors import ArgumentError, DtypeError, GraphError
+from minigrad.nn import functional as F
 
 
 def plain_rms(array) -> float:
@@ -520,6 +521,62 @@ def test_the_activation_is_found_behind_normalization_and_dropout(rng):
     with Probe(model, include=nn.Linear) as probe:
         model(mg.tensor(rng.normal(size=(8, 4)), dtype=mg.float32)).sum().backward()
     assert probe.layers == ["0", "4"] and probe.activations["0"] == "ReLU"
+
+
+class Chain(nn.Module):
+    """Two layers with a function of one's own between them."""
+
+    def __init__(self, between):
+        super().__init__()
+        self.first = nn.Linear(4, 6, dtype=mg.float64, generator=mg.Generator(0))
+        self.second = nn.Linear(6, 2, dtype=mg.float64, generator=mg.Generator(1))
+        self.between = between
+
+    def forward(self, x):
+        return self.second(self.between(self.first(x)))
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [(F.relu, nn.ReLU), (F.tanh, nn.Tanh), (F.sigmoid, nn.Sigmoid), (F.silu, nn.SiLU),
+     (F.logsigmoid, nn.LogSigmoid), (F.softsign, nn.Softsign), (F.tanhshrink, nn.Tanhshrink)],
+)  # fmt: skip
+def test_an_activation_that_is_called_as_a_function_is_measured_like_its_module(function, kind, x):
+    found, expected = Probe(Chain(function)), Probe(Chain(kind()))
+    for probe in (found, expected):
+        for _ in range(2):
+            with probe:
+                probe._model(3 * x).sum().backward()
+    assert found.activations == {"first": kind.__name__, "second": ""} and not found.skipped
+    for name in SERIES:
+        np.testing.assert_array_equal(found.series(name), expected.series(name), err_msg=name)
+
+
+def test_what_is_done_to_the_activation_hides_its_output_alone(x):
+    for between in (lambda z: 2 * F.tanh(z) + 1, lambda z: F.dropout(F.tanh(z), 0.2)):
+        with Probe(Chain(between)) as probe:
+            probe._model(3 * x).sum().backward()
+        assert probe.activations["first"] == "Tanh" and not probe.skipped
+        assert probe.series("saturated")[0, 0] > 0 and np.isnan(probe.series("a_rms")[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("between", "operation"),
+    [(lambda z: F.leaky_relu(z, 0.2), "leaky_relu"), (lambda z: mg.clip(z, -1, 1), "clip"),
+     (lambda z: z * F.sigmoid(z), "multiply"), (lambda z: z + 1, None), (lambda z: 2 * z, None),
+     (lambda z: z, None)],
+)  # fmt: skip
+def test_a_function_that_is_not_known_is_told_of_and_not_guessed(between, operation, x):
+    with Probe(Chain(between)) as probe:
+        probe._model(x).sum().backward()
+    assert probe.activations == {"first": "", "second": ""}
+    assert np.isnan(probe.series("saturated")).all()
+    notes = {} if operation is None else {"first": operation}
+    assert list(probe.skipped) == list(notes)
+    for layer, name in notes.items():
+        assert probe.skipped[layer].startswith(
+            f"its activation was not seen: its output went into '{name}'"
+        )
 
 
 def test_an_activation_after_something_unknown_is_listed(rng):

@@ -106,6 +106,11 @@ def transfers(monkeypatch) -> list[int]:
     return sizes
 
 
+def output(array):
+    """What stands for a Tensor that a layer returned."""
+    return SimpleNamespace(_data=array, _node=object())
+
+
 def one_record(place, rng, full: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """A step of pretended layers, with all that is measured of it."""
     signals = Signals(LAYERS, window=2)
@@ -120,8 +125,8 @@ def one_record(place, rng, full: bool) -> tuple[np.ndarray, np.ndarray | None]:
         signals.gauge.full = weights.gauge.full = full
         for layer, activation in enumerate(activations):
             shape = (CHUNK // 100, 150) if layer == 2 else (5, 7)
-            z = SimpleNamespace(_data=place(3 * rng.normal(size=shape)))
-            a = SimpleNamespace(_data=place(np.tanh(rng.normal(size=shape))))
+            z = output(place(3 * rng.normal(size=shape)))
+            a = output(place(np.tanh(rng.normal(size=shape))))
             signals.see_z(layer, z)
             signals.see_activation(activation, z, a)
             signals.see_gradient(layer, place(rng.normal(size=shape)))
@@ -156,7 +161,7 @@ def test_a_record_takes_one_transfer_and_says_the_same_as_on_the_host(transfers,
 
 def test_what_needs_care_is_brought_besides(transfers):
     signals = Signals(1, window=1)
-    signals.see_z(0, SimpleNamespace(_data=Away(np.array([1.0, np.nan, 0.0, np.inf]))))
+    signals.see_z(0, output(Away(np.array([1.0, np.nan, 0.0, np.inf]))))
     row = np.full((1, len(MEASURED)), np.nan)
     signals.record(row, fetched(signals.away()))
     found = dict(zip(MEASURED, row[0], strict=True))

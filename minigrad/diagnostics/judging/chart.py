@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.backend import Array, device_of
+from minigrad.diagnostics.probing.functional import UNSEEN
 from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.nn.saturation import flat_parts
@@ -26,6 +27,7 @@ class Chart:
     Attributes:
         layers: their names.
         kinds: per layer the class name of its module; "" where that was not recorded.
+        unseen: numbers of the hidden layers that have an activation of which no more is known.
         norms: numbers of the normalization layers outside of residual branches.
         way: numbers of the layers that every signal passes, in order: those outside of residual
             branches (which a gradient may well leave out), normalization and PReLU left out, and
@@ -58,6 +60,8 @@ class Chart:
         ]
         self.hidden = self.way[:-1]
         self.norms = [k for k in everywhere if self.kinds[k] in NORMALIZATIONS]
+        skipped = recording.skipped
+        self.unseen = [k for k in self.hidden if skipped.get(self.layers[k], "").startswith(UNSEEN)]
         of_layers = [weights.get(name, []) for name in self.layers]
         self.broken_weights = {
             k

@@ -7,6 +7,7 @@ from collections import Counter
 
 from minigrad.diagnostics.judging.chart import Chart
 from minigrad.diagnostics.judging.illnesses import Sign
+from minigrad.diagnostics.probing.functional import UNSEEN
 
 # Activations for which `nn.init.critical_` finds weights, under the name it knows them by.
 CRITICAL = {
@@ -29,6 +30,8 @@ def cure(sign: Sign, chart: Chart, others: set[str]) -> str:
         others: the other illnesses that were found.
     """
     activation = _most_frequent(chart)
+    if activation == "" and chart.unseen:
+        activation = UNSEEN
     if sign.over_time:
         return _over_time(sign, chart)
     if sign.verdict == "saturated":
@@ -51,6 +54,11 @@ def _most_frequent(chart: Chart) -> str:
 
 def _other_weights(activation: str, factor: float) -> str:
     """How to draw the weights so that the gradient keeps its size."""
+    if activation == UNSEEN:
+        return (
+            "nn.init.kaiming_normal_(layer.weight, nonlinearity='relu') for every layer if the "
+            "activation, which was not seen, is relu, nn.init.critical_(model, 'tanh') if tanh"
+        )
     if activation not in CRITICAL:
         return "nn.init.lsuv_(model, x)"
     found = (

@@ -165,8 +165,8 @@ class Record:
         )
         if not self.chart.activations[last]:
             evidence += (
-                "; its activation was not seen, so no units were counted: only modules are seen, "
-                "such as nn.ReLU(), not F.relu"
+                "; its activation was not seen, so no units were counted: modules are seen, such "
+                "as nn.ReLU(), and a few functions, such as F.relu"
             )
         return Sign("dead", tuple(self.hidden), evidence, {"dz_rms": 0.0})
 

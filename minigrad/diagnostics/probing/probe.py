@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.diagnostics.probing.checks import one_number
+from minigrad.diagnostics.probing.functional import ACTIVATIONS, UNSEEN
 from minigrad.diagnostics.probing.gauge import fetched
 from minigrad.diagnostics.probing.layers import (
     PASSES_ON,
@@ -31,6 +32,10 @@ from minigrad.tensor import Tensor
 
 _UNSEEN = "was not called in a recorded step, or under no_grad alone"
 _FROZEN = "its weights require no gradient, so there is no dL/dW"
+_NOT_KNOWN = (
+    UNSEEN + ": its output went into {!r}; modules are known, such as nn.LeakyReLU(), and of "
+    "functions " + ", ".join(f"F.{name}" for name in ACTIVATIONS)
+)
 _UNKNOWN = "is no nn.Activation; derived from that, it would be measured as one"
 
 
@@ -40,7 +45,9 @@ class Probe(Recording):
     A Probe is a `Recording`, which says what the series are. Looked at are all modules with
     weights of their own (Linear and normalization layers, embeddings, recurrent cells, ...), and
     residual blocks, whose z is the sum at their end. The activation of a layer is the
-    `nn.Activation` that takes its output, also after a normalization or dropout.
+    `nn.Activation` that takes its output, also after a normalization or dropout; or a function
+    such as `F.relu`, `F.tanh` or `F.sigmoid` that was called between a layer and the next. Another
+    is not seen, and `skipped` says so.
 
     A step ends with `optimizer.step()`. Without an optimizer it ends when, after a backward, the
     layer that came first is called again. The end of the `with` block ends a step that has begun.
@@ -240,6 +247,8 @@ class Probe(Recording):
         self._weights.record(row, here[len(of_signals) :])
         for layer, activation in self._signals.activations.items():
             self.activations[self.layers[layer]] = type(activation).__name__
+        for layer, operation in self._signals.unseen.items():
+            self.skipped.setdefault(self.layers[layer], _NOT_KNOWN.format(operation))
         counts = None
         if self._signals.gauge.full:
             count = len(self.layers)
@@ -270,6 +279,8 @@ class Probe(Recording):
         self._watch(False)
 
     def _see_layer(self, layer: int, module: nn.Module, args: Any, out: Any) -> None:
+        if self._watching and args and isinstance(args[0], Tensor):
+            self._signals.see_input(args[0])
         z = out if type(out) is Tensor else first_tensor(out)
         if z is None:
             self.skipped[self.layers[layer]] = f"returns no Tensor but {type(out).__name__}"

@@ -262,7 +262,8 @@ class Recording:
         of_layers = self._steps.get(record % len(self), {})
         if layer not in of_layers:
             return np.zeros((0, 0))
-        return of_layers[layer][STEP_SERIES.index(name)].copy()
+        found: FLOAT = of_layers[layer][STEP_SERIES.index(name)].copy()
+        return found
 
     @property
     def bin_edges(self) -> FLOAT:

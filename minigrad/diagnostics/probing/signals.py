@@ -10,10 +10,12 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.backend import Array
+from minigrad.diagnostics.probing.functional import ACTIVATIONS, is_linear, takers
 from minigrad.diagnostics.probing.gauge import RMS, Found, Gauge, merged
 from minigrad.diagnostics.probing.recording import COLUMN, columns_of
 from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.diagnostics.probing.units import Units
+from minigrad.tape import Node
 from minigrad.tensor import Tensor
 
 SEEN = ("z", "a", "dz")  # the order in which the gauge numbers them
@@ -55,6 +57,9 @@ class Signals:
         self._calls = [0] * self.layers
         self._begins: dict[int, list[int]] = {}
         self._runs: dict[int, Any] = {}  # the run under way
+        # The nodes of those outputs that no module has taken as its activation, with the outputs.
+        self._waiting: dict[Node | None, Array] = {}
+        self.unseen: dict[int, str] = {}  # per layer the operation that took its output
 
     def origins(self, tensor: Tensor) -> tuple[int, ...]:
         """The layers whose output this is, or comes from by a normalization."""
@@ -78,19 +83,43 @@ class Signals:
         self.gauge.take(layer + call * self._count, array)
         before = self._origins.get(id(array))
         self._origins[id(array)] = array, (layer,) if before is None else (*before[1], layer)
+        self._waiting[z._node] = array
         return call
 
     def see_passing(self, given: Tensor, out: Tensor) -> None:
         """What stands between layer and activation has returned: a normalization, say."""
         self._origins[id(out._data)] = out._data, self.origins(given)
+        if self._waiting.pop(given._node, None) is not None:
+            self._waiting[out._node] = out._data
+
+    def see_input(self, x: Tensor) -> None:
+        """A layer was given x: was an activation called as a function on the way to it?"""
+        if not self._waiting:
+            return
+        for node, operations in takers(x._node, self._waiting).items():
+            array = self._waiting.pop(node)
+            layers = self._origins[id(array)][1]
+            activation = ACTIVATIONS.get(operations[0].op.name) if len(operations) == 1 else None
+            if activation is None:
+                bent = [operation.op.name for operation in operations if not is_linear(operation)]
+                self.unseen |= {layer: bent[0] for layer in layers if bent}
+                continue
+            out = x._data if x._node is operations[0] else None
+            self._take_activation(layers, activation, array, out)
 
     def see_activation(self, activation: nn.Activation, given: Tensor, out: Tensor) -> None:
         """An activation has returned."""
-        layers = self.origins(given)
+        self._waiting.pop(given._node, None)
+        self._take_activation(self.origins(given), activation, given._data, out._data)
+
+    def _take_activation(
+        self, layers: tuple[int, ...], activation: nn.Activation, z: Array, a: Array | None
+    ) -> None:
         for layer in layers:
             self.activations[layer] = activation
-            self.gauge.take(self.layers + layer, out._data)
-        self._units.take(layers, activation, given._data)
+            if a is not None:
+                self.gauge.take(self.layers + layer, a)
+        self._units.take(layers, activation, z)
 
     def see_gradient(self, layer: int, gradient: Array | Tensor, call: int = 0) -> None:
         """The gradient has arrived at what a layer returned in its call of that number."""
@@ -101,6 +130,7 @@ class Signals:
         """A backward has ended: what was waited for its activation need not be kept."""
         self._origins.clear()
         self._runs.clear()
+        self._waiting.clear()
 
     # -- results -----------------------------------------------------------------------------
 
