@@ -585,6 +585,44 @@ def test_the_cure_is_for_the_function_that_was_called_and_open_where_it_is_not_k
     assert found.verdict == "vanishing" and cure in found.findings[0].cure
 
 
+def trained(activation, init, lr, every, steps=61):
+    """A recording of so many steps with Adam, on other digits in each."""
+    model = net(8, activation, init)
+    optimizer, rng = mg.optim.Adam(model.parameters(), lr=lr), np.random.default_rng(0)
+    data = mg.data.load_digits()
+    x = mg.data.standardize(data.x).astype(np.float32)
+    with Probe(model, optimizer, every=every) as probe:
+        for _ in range(steps):
+            rows = rng.integers(0, len(x), 64)
+            optimizer.zero_grad()
+            F.cross_entropy(model(mg.tensor(x[rows])), mg.tensor(data.y[rows])).backward()
+            optimizer.step()
+    return diagnose(probe)
+
+
+@pytest.mark.parametrize("every", [1, 5, 10])
+def test_what_the_steps_have_made_ill_is_cured_by_shorter_steps_however_rarely_one_looks(every):
+    found = trained("tanh", "lecun", lr=0.1, every=every)
+    assert found.verdict == "saturated" and found.findings[0].since > 0
+    by = re.match(r"lr / (\d+), for the network was healthy at step 0", found.findings[0].cure)
+    assert trained("tanh", "lecun", lr=0.1 / int(by.group(1)), every=every).verdict == "healthy"
+
+    found = trained("relu", "he", lr=0.1, every=every)
+    assert found.verdict == "dead" and found.findings[0].cure.startswith("lr / 10, for a step")
+    records = 10 if every == 1 else 3
+    assert f"for any example of the last {records} records" in str(found.findings[0].evidence)
+
+
+def test_what_was_ill_from_the_start_is_no_fault_of_the_steps():
+    small, ill = {"dz_rms": [1, 1, 1, 1]}, {"dz_rms": [1e-3, 0.1, 1, 1]}
+    assert "lr /" not in diagnose(recording(ill, ill)).findings[0].cure
+    assert diagnose(recording(small, ill)).findings[0].cure.startswith("lr / 10, for the network")
+    saturated = {"dz_rms": [1e-3, 0.1, 1, 1], "saturated": [0.9, 0.9, 0.9, 0]}
+    found = diagnose(recording(ill, saturated, activation="Tanh"))
+    assert found.verdicts == ("vanishing", "saturated")
+    assert not any("lr /" in finding.cure for finding in found.findings)
+
+
 # -- how it is shown -----------------------------------------------------------------------------
 
 
@@ -596,11 +634,40 @@ def test_the_table():
         "verdict: vanishing (dL/dz is multiplied by 0.0316 per layer towards the input)"
     )
     assert lines[1].startswith("  vanishing: dL/dz shrinks from 1.0e+00 in layer3 to 1.0e-03 in")
+    assert lines[-6] == "step 0:"
     rows = [line.split() for line in lines[-5:]]
     assert rows[0] == ["layer", "verdict", "dL/dz", "dL/dW", "z", "saturated", "dead", "update/W"]
     assert rows[1] == ["layer1", "vanishing", "1.0e-03", "1.0e+00", "1.0e+00", "10%", "-", "-"]
     assert rows[4][1] == "healthy"
     assert max(map(len, lines)) <= 92
+
+
+def test_a_beginner_is_told_what_is_normal_and_over_which_batches_a_number_is():
+    model = net(4, "relu", "he")
+    model.layer2.linear.bias.data[...] = -100
+    found = diagnose(model, digits())
+    assert "in layer2.linear 100% of the units pass nothing for any example of its batch" in (
+        found.findings[0].evidence
+    )
+    lines = found.table().splitlines()
+    assert lines[-8] == "step 0:" and "off" in lines[-6].split() and "off 100%" in lines[-5]
+    assert lines[-2:] == [
+        "off: of the numbers in this batch; about half is normal for a rectifier",
+        "dead: units that passed nothing in this record",
+    ]
+    assert "about half is normal" in found._repr_html_() and "step 0" in found._repr_html_()
+
+    # Off in this one batch, but not in the records before it: both are told apart.
+    on = {"dz_rms": np.ones(4), "saturated": [0.5] * 4, "dead": [0.0] * 4}
+    off = {"dz_rms": np.ones(4), "saturated": [0.5, 1, 0.5, 0.5], "dead": [0, 0.02, 0, 0]}
+    rec = recording(on, off, activation="ReLU")
+    rec.meta["window"] = 10
+    found = diagnose(rec)
+    assert "100% of the units pass nothing for any example of its batch" in str(found.findings[0])
+    assert "dead: units that passed nothing in the last 2 records" in found.table()
+
+    tanh = diagnose(net(4, "tanh"), digits()).table()
+    assert "off" not in tanh and "rectifier" not in tanh
 
 
 def test_in_a_notebook():

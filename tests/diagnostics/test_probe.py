@@ -471,6 +471,12 @@ def test_a_unit_is_dead_after_a_window_of_silence_and_may_revive():
     np.testing.assert_allclose(probe.series("revived")[:, 0], [0, 0, 0, 1, 1])
 
 
+@pytest.mark.parametrize(("every", "records"), [(1, 10), (4, 3), (2, 5), (100, 3)])
+def test_the_window_is_ten_steps_but_three_records_at_least(every, records, model):
+    assert Probe(model, every=every).meta["window"] == records
+    assert Probe(model, every=every, window=7).meta["window"] == 7
+
+
 def test_a_unit_that_was_silent_for_less_than_the_window_was_not_dead():
     model = one_layer(nn.ReLU(), [[1.0]])
     with Probe(model, window=2) as probe:

@@ -21,6 +21,10 @@ NORMALIZATIONS = ("BatchNorm1d", "LayerNorm", "RMSNorm", "GroupNorm", "InstanceN
 NOT_COMPARED = (*NORMALIZATIONS, "Residual", "PReLU")
 
 
+# From here on an activation is off half of the time by its nature, as ReLU is.
+RECTIFIER = 0.4
+
+
 class Chart:
     """What was recorded of a network, layer by layer and record by record.
 
@@ -94,6 +98,14 @@ class Chart:
             else:
                 self._series[name] = self.recording.series(name)
         return self._series[name]
+
+    def window(self, record: int) -> str:
+        """Over which records `dead` was counted in this one, in words."""
+        asked = self.recording.meta.get("window")
+        if asked is None:
+            return "a window of records"
+        count = min(asked, record + 1)
+        return f"the last {count} records" if count > 1 else "this record"
 
     def step(self, record: int) -> int:
         return self.recording.steps[record]

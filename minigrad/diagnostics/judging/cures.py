@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import numpy as np
+
 from minigrad.diagnostics.judging.chart import Chart
 from minigrad.diagnostics.judging.illnesses import Sign
 from minigrad.diagnostics.probing.functional import UNSEEN
@@ -21,14 +23,37 @@ HOMOGENEOUS = ("", "ReLU", "LeakyReLU", "PReLU")
 CLIP = "nn.utils.clip_grad_norm_(model.parameters(), 1.0) before each step"
 
 
-def cure(sign: Sign, chart: Chart, others: set[str]) -> str:
+def cure(sign: Sign, chart: Chart, others: set[str], healthy_at_first: bool = False) -> str:
     """What to try.
 
     Arguments:
         sign: the illness.
         chart: where it was found.
         others: the other illnesses that were found.
+        healthy_at_first: did the first record show none of them?
     """
+    usual = _usual(sign, chart, others)
+    if not healthy_at_first or sign.verdict not in ("saturated", "exploding", "vanishing"):
+        return usual
+    return (
+        f"lr / {_shorter(chart, sign.record)}, for the network was healthy at step "
+        f"{chart.step(0)} and its steps have made it so; {CLIP}; if that is not enough, {usual}"
+    )
+
+
+def _shorter(chart: Chart, record: int) -> int:
+    """By what to divide the learning rate: till here a step changed weights by 1 % at the most."""
+    ratios = chart.series("update_ratio")[: record + 1]
+    largest = ratios[np.isfinite(ratios)].max(initial=0.0)
+    return _by(largest) if largest > 0 else 10
+
+
+def _by(ratio: float) -> int:
+    return int(10 ** max(1, round(math.log10(ratio / 0.01))))
+
+
+def _usual(sign: Sign, chart: Chart, others: set[str]) -> str:
+    """What to try where it was so from the start."""
     activation = _most_frequent(chart)
     if activation == "" and chart.unseen:
         activation = UNSEEN
@@ -168,8 +193,7 @@ def _unstable(sign: Sign, chart: Chart) -> str:
             "one step inside `with diagnostics.detect_anomaly():`, which names the operation that "
             "makes it; then look at the loss, at the data and at the weights that were loaded"
         )
-    ratio = sign.numbers.get("update_ratio", 0.1)
-    by = 10 ** max(1, round(math.log10(ratio / 0.01)))
+    by = _by(sign.numbers.get("update_ratio", 0.1))
     return (
         f"lr / {by}; diagnostics.lr_range_test(model, optimizer, data) finds one that fits; "
         f"{CLIP}; a warm-up, optim.lr_scheduler.LinearLR(optimizer)"

@@ -206,7 +206,7 @@ def _judge(chart: Chart) -> Diagnosis:
         for k, name in enumerate(chart.layers)
     )
     factor = Record(chart, shown).factor_per_layer()
-    return Diagnosis(findings, layers, chart.step(shown), factor)
+    return Diagnosis(findings, layers, chart.step(shown), factor, chart.window(shown))
 
 
 def _last_whole_record(chart: Chart, broken: int | None) -> int | None:
@@ -251,14 +251,16 @@ def _findings(chart: Chart, signs: list[Sign]) -> tuple[Finding, ...]:
                 "; ".join(sign.evidence for sign in same),
                 "cure the unstable steps first, which it came of"
                 if came_of_it
-                else _cures(first, same, chart, set(order)),
+                else _cures(first, same, chart, set(order), began.record > 0),
                 numbers,
             )
         )
     return tuple(findings)
 
 
-def _cures(first: Sign, same: list[Sign], chart: Chart, others: set[str]) -> str:
+def _cures(
+    first: Sign, same: list[Sign], chart: Chart, others: set[str], healthy_at_first: bool
+) -> str:
     """The cure of the first sign; and where the illness shows both over depth and time, of both."""
     other = [sign for sign in same if sign.over_time != first.over_time][:1]
-    return "; ".join(cure(sign, chart, others) for sign in (first, *other))
+    return "; ".join(cure(sign, chart, others, healthy_at_first) for sign in (first, *other))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigrad.diagnostics.decay import TRAINABLE
-from minigrad.diagnostics.judging.chart import Chart, natural_share
+from minigrad.diagnostics.judging.chart import RECTIFIER, Chart, natural_share
 from minigrad.diagnostics.probing.statistics import FLOAT
 
 # Half of what the activation should have left to live on lies where it is flat.
@@ -21,9 +21,6 @@ SATURATED = 0.5
 # In a deep network all examples become alike, and then by chance half of all ReLUs are off for all
 # of them, the other half on for all: that is no illness. Dead units have left no such other half.
 DEAD, MOSTLY_OFF = 0.5, 0.8
-
-# From here on an activation is off half of the time by its nature, as ReLU is.
-RECTIFIER = 0.4
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ class Record:
         worst = int(ill[self.dead[ill].argmax()])
         evidence = (
             f"in {self._name(worst)} {self.dead[worst]:.0%} of the units pass nothing for any "
-            f"example ({counted(ill, self.chart.layers)})"
+            f"example of {self._over(worst)} ({counted(ill, self.chart.layers)})"
         )
         below = self._cut_off_below(ill.tolist())
         if below:
@@ -137,6 +134,10 @@ class Record:
             evidence += f" to {self._name(below[-1])}" if len(below) > 1 else ""
         return Sign("dead", numbered({*ill.tolist(), *below}), evidence,
                     {"share": float(self.dead[worst])})  # fmt: skip
+
+    def _over(self, layer: int) -> str:
+        """Of which batches that is said: of one if all of it is off, else of a window of them."""
+        return "its batch" if self.saturated[layer] == 1 else self.chart.window(self.record)
 
     def _cut_off_below(self, ill: list[int]) -> list[int]:
         """The layers before a wholly dead one, as far as no gradient comes there."""

@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from minigrad.diagnostics.judging.chart import RECTIFIER, natural_share
+
 # In the order in which a network's verdict takes the first: what causes before what it causes.
 # Where units are flat the gradient dies or grows with depth, and what dies ends in underflow; and
 # a network that is ill before its first step makes for steps that are unstable.
@@ -81,7 +83,8 @@ class Diagnosis:
     Attributes:
         findings: every illness, the first cause first.
         layers: a `LayerVerdict` for each.
-        step: the step that the numbers of the layers are from.
+        step: the step that the numbers of the layers are from; all of its one batch but `dead`.
+        window: over which records `dead` is, in words.
         factor_per_layer: what the rms of dL/dz is multiplied by on each step towards the input,
             the geometric mean over the hidden layers; NaN where it cannot be told.
     """
@@ -90,6 +93,7 @@ class Diagnosis:
     layers: tuple[LayerVerdict, ...]
     step: int
     factor_per_layer: float
+    window: str = "a window of records"
 
     @property
     def verdict(self) -> str:
@@ -112,13 +116,22 @@ class Diagnosis:
                 lines += textwrap.wrap(words, 92, initial_indent="  ", subsequent_indent="      ")
         widest = max(map(len, ["layer", *(layer.name for layer in self.layers)]))
         titles = "".join(f"{title:>10}" for title in COLUMNS.values())
-        lines += ["", f"{'layer':<{widest}}  {'verdict':<10}{titles}"]
+        lines += ["", f"step {self.step}:", f"{'layer':<{widest}}  {'verdict':<10}{titles}"]
         lines += [
             f"{layer.name:<{widest}}  {layer.verdict:<10}"
             + "".join(f"{cell:>10}" for cell in _cells(layer))
             for layer in self.layers
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._notes()])
+
+    def _notes(self) -> list[str]:
+        """What a beginner may ask of the numbers."""
+        notes = []
+        if any(_is_rectifier(layer) and _has(layer, "saturated") for layer in self.layers):
+            notes.append("off: of the numbers in this batch; about half is normal for a rectifier")
+        if any(layer.numbers.get("dead", math.nan) > 0 for layer in self.layers):
+            notes.append(f"dead: units that passed nothing in {self.window}")
+        return notes
 
     def __str__(self) -> str:
         return self.table()
@@ -143,11 +156,26 @@ class Diagnosis:
             + "</tr>"
             for layer in self.layers
         )
-        return f"{head}<ul>{items}</ul><table><tr>{titles}</tr>{rows}</table>"
+        notes = "".join(f"<br>{html.escape(note)}" for note in self._notes())
+        return (
+            f"{head}<ul>{items}</ul><table><caption>step {self.step}{notes}</caption>"
+            f"<tr>{titles}</tr>{rows}</table>"
+        )
 
 
 def _cells(layer: LayerVerdict) -> list[str]:
-    return [_cell(name, layer.numbers.get(name, math.nan)) for name in COLUMNS]
+    cells = {name: _cell(name, layer.numbers.get(name, math.nan)) for name in COLUMNS}
+    if _is_rectifier(layer) and _has(layer, "saturated"):
+        cells["saturated"] = f"off {cells['saturated']}"
+    return list(cells.values())
+
+
+def _is_rectifier(layer: LayerVerdict) -> bool:
+    return natural_share(layer.activation) >= RECTIFIER
+
+
+def _has(layer: LayerVerdict, name: str) -> bool:
+    return not math.isnan(layer.numbers.get(name, math.nan))
 
 
 def _cell(name: str, value: float) -> str:

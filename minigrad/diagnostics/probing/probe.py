@@ -73,7 +73,8 @@ class Probe(Recording):
             such as `nn.Linear`; one or several. See `layers.named_layers`.
         full: every so manyth record is a full one, with mean, std, max, the share of zeros and a
             histogram of every signal; they cost more than all the rest. 0: none is.
-        window: for how many records in a row a unit must have been silent to count as dead.
+        window: for how many records in a row a unit must have been silent to count as dead. By
+            default for as many as ten steps have, but three at least.
 
     Raises:
         ArgumentError: a model without such layers, a pattern that matches none of them, an
@@ -101,8 +102,10 @@ class Probe(Recording):
         exclude: Pattern | Iterable[Pattern] = (),
         *,
         full: int = 10,
-        window: int = 10,
+        window: int | None = None,
     ) -> None:
+        if window is None and isinstance(every, int | np.integer):
+            window = max(3, math.ceil(10 / max(1, every)))
         for name, value, least in (
             ("every", every, 1), ("full", full, 0), ("window", window, 1)
         ):  # fmt: skip
@@ -114,7 +117,7 @@ class Probe(Recording):
         self._modules = named_layers(model, include, exclude)
         kinds = {path: type(module).__name__ for path, module in self._modules.items()}
         dtype = str(next((p.dtype for p in model.parameters()), ""))
-        meta = {"every": int(every), "kinds": kinds, "dtype": dtype}
+        meta = {"every": int(every), "window": window, "kinds": kinds, "dtype": dtype}
         super().__init__(list(self._modules), meta=meta)
         self.every = every
         self._model, self._optimizer = model, optimizer

@@ -75,7 +75,8 @@ class Recording:
 
         update_ratio      rms(W after - W before) / rms(W before) of the optimizer's step
         saturated         share of elements where the activation is saturated; see `nn.saturation`
-        dead              share of units that passed no gradient all through a window of records
+        dead              share of units that passed no gradient all through a window of records,
+                          or through all so far if those are fewer
         revived           how many units were dead in the record before, and no longer are
         dw_clipped_rms    rms of dL/dW as the optimizer saw it, so after clipping
         dw_cosine         cosine of dL/dW with that of the record before
