@@ -158,6 +158,10 @@ def test_layers_that_nothing_reaches_are_reported(x):
     assert np.isfinite(numbers(probe, "blind")[0])
     assert np.isnan(probe.series("dz_rms")[0]).tolist() == [False, True, True]
     assert list(probe.skipped) == ["unused"] and "was not called" in probe.skipped["unused"]
+    model.unused.requires_grad_(False)  # that it is frozen explains nothing
+    with probe:
+        model(x).sum().backward()
+    assert "was not called" in probe.skipped["unused"]
     lines = probe.table().splitlines()
     assert lines[-1].split() == ["unused", "-", "-", "-", "-"]
 

@@ -60,10 +60,15 @@ class Probe(Recording):
     it, and `activations` holds "". All weights of a layer count as one W, biases left
     out; of a parametrized layer, W is what it learns.
 
-    Between two records nothing is done but to count steps. Only numbers are kept, and of each
-    layer the gradient of the last record, for `dw_cosine`. The hooks are taken off at the end of
-    the block, also after an exception; entered again, the probe goes on. Forwards under `no_grad`
-    are not seen.
+    What it costs: a record takes as long as 1.4 to 1.6 training steps of 50 layers of 32 units (64
+    examples, Adam), 0.9 of 128 units and half a step of 512, from 128 on mostly for the weights,
+    which are read again and compared with copies. So it makes training 5 % slower with `every=30`
+    at 32 units, `every=20` at 128 and `every=10` at 512; with `every=10`, about 15 and 9 % slower
+    at 32 and 128. Between two records nothing is done but to count steps.
+
+    Only numbers are kept, and of each layer the gradient of the last record, for `dw_cosine`. The
+    hooks are taken off at the end of the block, also after an exception; entered again, the probe
+    goes on. Forwards under `no_grad` are not seen.
 
     Arguments:
         model: an `nn.Module` that holds layers with weights.
@@ -166,7 +171,8 @@ class Probe(Recording):
         unseen = np.isnan(self.series("z_nans"))  # where something arrives it is a number
         for layer, records in zip(self.layers, unseen.T, strict=True):
             if len(self) and records.all():
-                self.skipped.setdefault(layer, _UNSEEN)
+                if self.skipped.get(layer, _FROZEN) == _FROZEN:
+                    self.skipped[layer] = _UNSEEN
             elif self.skipped.get(layer) == _UNSEEN:
                 del self.skipped[layer]
 

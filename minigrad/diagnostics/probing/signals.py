@@ -53,7 +53,7 @@ class Signals:
         # By the identity of an array, the layers whose output it is or comes from. As long as the
         # array is kept, no other has its id.
         self._origins: dict[int, tuple[Array, tuple[int, ...]]] = {}
-        # Per layer how often it was called, and which of these calls began a run of them.
+        # Per layer how often it was called, and which of these calls but the first began a run.
         self._calls = [0] * self.layers
         self._begins: dict[int, list[int]] = {}
         self._runs: dict[int, Any] = {}  # the run under way
@@ -77,9 +77,9 @@ class Signals:
         array = z._data
         call = self._calls[layer]
         self._calls[layer] = call + 1
-        if self._runs.get(layer, _NO_RUN) is not run:
-            self._runs[layer] = run
+        if call and self._runs.get(layer, _NO_RUN) is not run:
             self._begins.setdefault(layer, []).append(call)
+        self._runs[layer] = run
         self.gauge.take(layer + call * self._count, array)
         before = self._origins.get(id(array))
         self._origins[id(array)] = array, (layer,) if before is None else (*before[1], layer)
@@ -157,7 +157,7 @@ class Signals:
         calls, owners = np.divmod(measured.owners, self._count)
         found = {}
         for layer in [layer for layer, count in enumerate(self._calls) if count > 1]:
-            begins = self._begins[layer]
+            begins = [0, *self._begins.get(layer, [])]
             ends = [*begins[1:], self._calls[layer]]
             longest = max(end - begin for begin, end in zip(begins, ends, strict=True))
             if longest == 1:
