@@ -60,11 +60,11 @@ class Probe(Recording):
     it, and `activations` holds "". All weights of a layer count as one W, biases left
     out; of a parametrized layer, W is what it learns.
 
-    What it costs: a record takes as long as 1.4 to 1.6 training steps of 50 layers of 32 units (64
-    examples, Adam), 0.9 of 128 units and half a step of 512, from 128 on mostly for the weights,
-    which are read again and compared with copies. So it makes training 5 % slower with `every=30`
-    at 32 units, `every=20` at 128 and `every=10` at 512; with `every=10`, about 15 and 9 % slower
-    at 32 and 128. Between two records nothing is done but to count steps.
+    What it costs: a record takes as long as about two training steps of 50 layers of 32 units (64
+    examples, Adam), one of 128 units and half a one of 512; from 128 on mostly for the weights,
+    which are read again and compared with copies. With `every=10` training is so 15 to 20, 7 to 11
+    and 5 % slower; 5 % is kept by `every=40` at 32 units and `every=20` at 128. Between two records
+    nothing is done but to count steps.
 
     Only numbers are kept, and of each layer the gradient of the last record, for `dw_cosine`. The
     hooks are taken off at the end of the block, also after an exception; entered again, the probe
