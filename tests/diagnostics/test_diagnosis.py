@@ -617,6 +617,10 @@ def test_what_was_ill_from_the_start_is_no_fault_of_the_steps():
     small, ill = {"dz_rms": [1, 1, 1, 1]}, {"dz_rms": [1e-3, 0.1, 1, 1]}
     assert "lr /" not in diagnose(recording(ill, ill)).findings[0].cure
     assert diagnose(recording(small, ill)).findings[0].cure.startswith("lr / 10, for the network")
+    small["update_ratio"] = [0.01, 0.9, 0.01, 0.01]  # a step of 1 % needs a rate 90 times smaller
+    calm = ill | {"update_ratio": [0.01] * 4}
+    found = diagnose(recording(small, calm, calm))
+    assert found.findings[0].cure.startswith("lr / 100, for the network")
     saturated = {"dz_rms": [1e-3, 0.1, 1, 1], "saturated": [0.9, 0.9, 0.9, 0]}
     found = diagnose(recording(ill, saturated, activation="Tanh"))
     assert found.verdicts == ("vanishing", "saturated")

@@ -573,8 +573,9 @@ def test_what_is_done_to_the_activation_hides_its_output_alone(x):
 @pytest.mark.parametrize(
     ("between", "operation"),
     [(lambda z: F.leaky_relu(z, 0.2), "leaky_relu"), (lambda z: mg.clip(z, -1, 1), "clip"),
-     (lambda z: z * F.sigmoid(z), "multiply"), (lambda z: z + 1, None), (lambda z: 2 * z, None),
-     (lambda z: z, None)],
+     (lambda z: z * F.sigmoid(z), "multiply' and 'sigmoid"),
+     (lambda z: F.relu(z) - 0.2 * F.relu(-z), "negative' and 'relu"), (lambda z: z + 1, None),
+     (lambda z: 2 * z, None), (lambda z: z, None)],
 )  # fmt: skip
 def test_a_function_that_is_not_known_is_told_of_and_not_guessed(between, operation, x):
     with Probe(Chain(between)) as probe:

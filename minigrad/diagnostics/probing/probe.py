@@ -33,7 +33,7 @@ from minigrad.tensor import Tensor
 _UNSEEN = "was not called in a recorded step, or under no_grad alone"
 _FROZEN = "its weights require no gradient, so there is no dL/dW"
 _NOT_KNOWN = (
-    UNSEEN + ": its output went into {!r}; modules are known, such as nn.LeakyReLU(), and of "
+    UNSEEN + ": its output went into {}; modules are known, such as nn.LeakyReLU(), and of "
     "functions " + ", ".join(f"F.{name}" for name in ACTIVATIONS)
 )
 _UNKNOWN = "is no nn.Activation; derived from that, it would be measured as one"

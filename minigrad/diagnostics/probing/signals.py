@@ -59,7 +59,7 @@ class Signals:
         self._runs: dict[int, Any] = {}  # the run under way
         # The nodes of those outputs that no module has taken as its activation, with the outputs.
         self._waiting: dict[Node | None, Array] = {}
-        self.unseen: dict[int, str] = {}  # per layer the operation that took its output
+        self.unseen: dict[int, str] = {}  # per layer the operations that took its output
 
     def origins(self, tensor: Tensor) -> tuple[int, ...]:
         """The layers whose output this is, or comes from by a normalization."""
@@ -101,8 +101,9 @@ class Signals:
             layers = self._origins[id(array)][1]
             activation = ACTIVATIONS.get(operations[0].op.name) if len(operations) == 1 else None
             if activation is None:
-                bent = [operation.op.name for operation in operations if not is_linear(operation)]
-                self.unseen |= {layer: bent[0] for layer in layers if bent}
+                if not all(map(is_linear, operations)):
+                    took = " and ".join(sorted({f"'{taker.op.name}'" for taker in operations}))
+                    self.unseen |= dict.fromkeys(layers, took)
                 continue
             out = x._data if x._node is operations[0] else None
             self._take_activation(layers, activation, array, out)
