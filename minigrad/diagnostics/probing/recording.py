@@ -185,7 +185,7 @@ class Recording:
         found = {layer: np.asarray(given, dtype=np.float64) for layer, given in steps.items()}
         for layer, rms in found.items():
             if layer not in self.layers:
-                raise ArgumentError(_unknown("Recording.add", layer, self.layers, "layer"))
+                raise ArgumentError(unknown("Recording.add", layer, self.layers, "layer"))
             if rms.ndim != 3 or len(rms) != len(STEP_SERIES):
                 raise ArgumentError(
                     f"Recording.add: the steps of {layer} have shape {rms.shape}; they take "
@@ -255,9 +255,9 @@ class Recording:
         (20, True)
         """
         if layer not in self.layers:
-            raise ArgumentError(_unknown("steps_of", layer, self.layers, "layer"))
+            raise ArgumentError(unknown("steps_of", layer, self.layers, "layer"))
         if name not in STEP_SERIES:
-            raise ArgumentError(_unknown("steps_of", name, STEP_SERIES))
+            raise ArgumentError(unknown("steps_of", name, STEP_SERIES))
         if not -len(self) <= record < len(self):
             raise ArgumentError(f"steps_of: no record {record}; there are {len(self)}")
         of_layers = self._steps.get(record % len(self), {})
