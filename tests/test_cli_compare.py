@@ -114,6 +114,7 @@ def test_a_run_that_diverges_is_told_and_the_others_go_on(capsys):
     first, second = numbers()
     assert first["diverged"] is not None and first["train_loss"] is None
     assert first["verdict"] == "exploding"
+    assert Recording.from_dict(first["recording"]).meta["diverged"] == first["diverged"]
     assert second["diverged"] is None and second["train_loss"] < 10
     assert f"loss lost at step {first['diverged']}" in capsys.readouterr().out
 
@@ -181,7 +182,7 @@ def test_in_a_terminal_there_is_a_bar(monkeypatch, capsys):
         (["--steps", "0"], "the number of steps must be a whole number of at least 1, got '0'"),
         (["--depth", "5", "--residual", "pre"], "it must be an even number of at least 4, got 5"),
         (["--batch-size", "1500"], "from 1 to 1437, the number of examples in"),
-        (["--lr", "1,2,3,4,5"], "10 configurations were asked for, and at most 8 fit side by side"),
+        (["--lr", "1,2,3,4,5"], "10 configurations were asked for, and at most 8 can be compared"),
         (["--save", "c.gif"], "cannot write a figure as 'c.gif'"),
     ],
 )

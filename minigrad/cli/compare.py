@@ -24,7 +24,7 @@ from minigrad.diagnostics.decay import check_config
 from minigrad.diagnostics.inputs import load_inputs
 from minigrad.errors import ArgumentError
 
-MOST = 8  # configurations: more columns than that nobody can read
+MOST = 8  # configurations: more than that nobody can compare
 
 
 def declare(commands: Any) -> None:
@@ -86,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
                 found.append(train(config, seed, data, progress.tell))
                 if (step := found[-1].diverged) is not None:
                     progress.skip(config.steps - step)
+                    found[-1].recording.meta["diverged"] = step  # of which there may be no record
                 found[-1].recording.meta["name"] = labels[config]
             return found
 
@@ -154,7 +155,7 @@ def _configs(options: argparse.Namespace) -> list[TrainConfig]:
 def _check(configs: Sequence[TrainConfig], seeds: tuple[int, ...], data: Dataset) -> None:
     if len(configs) > MOST:
         raise ArgumentError(
-            f"{len(configs)} configurations were asked for, and at most {MOST} fit side by side; "
+            f"{len(configs)} configurations were asked for, and at most {MOST} can be compared; "
             "make the lists shorter"
         )
     training = len(data.x) - math.ceil(len(data.x) / 5)

@@ -97,7 +97,7 @@ def test_a_run_that_breaks_down_ends_in_a_cross():
     ax = plots.loss_curves(runs)
     assert xy(ax, "bad, loss, end") == [[1, 1e9]]
     assert "worse, loss, end" not in labels(ax)  # it came back
-    assert legend_of(ax)[-1] == "from here on NaN or infinite"
+    assert "from here on NaN or infinite" in legend_of(ax)
     assert ax.dataLim.x1 == 2
 
 
@@ -242,3 +242,47 @@ def test_schedules_that_cannot_be_drawn_are_explained(data, message):
     with pytest.raises(ArgumentError, match=message):
         plots.schedule(data)
     assert not plt.get_fignums()
+
+
+# -- runs that diverge -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_diverging_run_leaves_the_scale_of_the_others(log):
+    runs = {"calm": losses(2.5, 1.5, 0.5), "wild": losses(2.5, 1e12, NAN)}
+    ax = plots.loss_curves(runs, log=log)
+    # Limits are a quarter of what the calm run needs above it, and a twentieth below.
+    low, high = (0.5 * 10**-0.05, 2.5 * 10**0.25) if log else (0.4, 3.0)
+    assert ax.get_ylim() == pytest.approx((low, high))
+    ((x, _),) = xy(ax, "wild, loss, leaves")
+    share = 0.25 / np.log10(1e12 / 2.5) if log else 0.5 / (1e12 - 2.5)
+    assert x == pytest.approx(share)
+    assert [text.get_text() for text in ax.texts] == ["up to 1e+12"]
+    assert legend_of(ax)[-2:] == ["leaves the scale", "wild diverges at step 1"]
+    assert "calm, loss, leaves" not in labels(ax)
+
+
+def test_what_is_no_divergence_is_shown_in_full():
+    for other in (losses(2.5, 90.0, 1.0), losses(2.5, 20.0, 24.0)):  # a peak; less than ten times
+        ax = plots.loss_curves({"calm": losses(2.5, 1.5, 0.5), "other": other})
+        assert ax.get_ylim()[1] > 20 and not ax.texts
+        plt.clf()
+    ax = plots.loss_curves(losses(2.5, 1e12, NAN))
+    assert ax.get_ylim()[1] > 1e12
+    ax = plots.loss_curves(
+        {"calm": losses(2.5, 0.5), "ends": losses(2.5, 3.5, NAN)}, ax=plt.figure().gca()
+    )
+    assert not ax.texts  # it takes no room from the other
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_scale_of_the_others():
+    def gradients(*dz):
+        rec = Recording([f"layer{i}" for i in range(len(dz))])
+        rec.add(0, {"dz_rms": list(dz)}, loss=1.0)
+        return rec
+
+    ax = plots.decay({"calm": gradients(1e-2, 1e-3, 1.0), "wild": gradients(INF, 1e30, 1.0)})
+    assert ax.get_ylim() == pytest.approx((-3.15, 0.75))
+    ((x, _),) = xy(ax, "wild, dz_rms, leaves")
+    assert x == 2 and ax.texts[0].get_text() == "up to 30"
+    assert "leaves the scale" in legend_of(ax)

@@ -162,3 +162,47 @@ def test_what_cannot_be_drawn_is_explained(data, message):
 def test_a_width_must_be_above_0():
     with pytest.raises(ArgumentError, match="width must be above 0 inches, got -1"):
         plots.dashboard(recording(), width=-1)
+
+
+def diverging():
+    return recording(1e20, name="wild", losses=[3.0, 1e9, NAN])
+
+
+def test_a_run_that_diverged_does_not_take_the_scale_from_the_others():
+    figure = plots.dashboard([recording(name="calm"), diverging()])
+    axes = np.array(panels(figure)).reshape(5, 2)
+    assert axes[0, 1].get_title().endswith("3 records, diverges at step 10")
+    for row, most in ((0, 4), (1, 2), (3, 2)):  # losses to 3, gradients and updates to 10^0
+        assert axes[row, 0].get_ylim() == axes[row, 1].get_ylim()
+        assert axes[row, 0].get_ylim()[1] < most
+        calm, wild = ([n for n in drawn(ax) if n.endswith(", leaves")] for ax in axes[row])
+        assert not calm and wild
+    assert [text.get_text() for text in axes[0, 1].texts] == ["up to 1e+09"]
+    assert axes[0, 0].get_yscale() == "linear"
+    assert axes[2, 0].collections[0].get_clim()[1] < 1
+    assert [p.get_label() for p in axes[2, 1].patches] == ["above 0.651 (to 20)"]
+
+
+def test_a_run_may_diverge_between_two_records():
+    rec = recording(1e20, name="wild")
+    rec.meta["diverged"] = 24
+    axes = np.array(panels(plots.dashboard([recording(), rec]))).reshape(5, 2)
+    assert axes[0, 1].get_title().endswith("diverges at step 24")
+    assert axes[1, 0].get_ylim()[1] < 2
+
+
+def test_where_all_runs_diverged_all_is_shown():
+    axes = np.array(panels(plots.dashboard([diverging(), diverging()]))).reshape(5, 2)
+    assert axes[0, 0].get_ylim()[1] > 1e9
+
+
+def test_many_runs_stand_in_several_rows():
+    runs = [recording(name=f"run {i}") for i in range(5)]
+    figure = plots.dashboard(runs)
+    assert figure.get_figwidth() == 12 and len(panels(figure)) == 25
+    titles = {ax.get_title().splitlines()[0]: ax for ax in panels(figure) if "\n" in ax.get_title()}
+    boxes = [titles[f"run {i}"].get_position() for i in range(5)]
+    figure.canvas.draw()
+    assert boxes[0].y0 == boxes[2].y0 > boxes[3].y0 and boxes[0].x0 == boxes[3].x0
+    assert plots.dashboard(runs[:2] * 4).get_figwidth() == 16
+    assert len({ax.get_position().x0 for ax in panels(plots.dashboard(runs, width=6))}) == 2

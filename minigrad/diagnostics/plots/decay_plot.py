@@ -19,6 +19,7 @@ from minigrad.diagnostics.plots.bands import (
     line_handles,
 )
 from minigrad.diagnostics.plots.runs import NothingToDraw, OneRun, Run, runs_of
+from minigrad.diagnostics.plots.sharing import Values, leaving_handle, limit, shared_limits
 from minigrad.diagnostics.plots.style import (
     DARK,
     DOTS,
@@ -60,7 +61,9 @@ def decay(
     Over the layers, log10 of the rms of dL/dz (solid) and of dL/dW (dashed), with a band from the
     smallest to the largest seed; thinly dotted what mean-field theory says of dL/dz; and, where
     curves come near it, the smallest normal number of the dtype. Gradients that are 0 are marked
-    along the lower edge, NaN and infinite ones along the upper one.
+    along the lower edge, NaN and infinite ones along the upper one. Among several curves, one of a
+    run that diverged does not stretch the scale that the others need; an arrow marks where it
+    leaves.
 
     Arguments:
         data: what `measure_decay` returns, one or several. Or a recording, the path of a saved
@@ -123,11 +126,15 @@ def decay_panels(results: Results) -> Figure:
         for curve in members:
             _draw(ax, curve, labels.index(curve.label))
         ax.set_title(activation)
+    limits = shared_limits([curve.values for curve in curves])
+    leaves = []
     for ax in axes[0]:
         _finish(ax, curves)
         ax.label_outer()
+        if limits is not None and limit(ax, limits):
+            leaves = [leaving_handle()]
     figure.suptitle(textwrap.fill(_what_is_shared(results), 60 * len(panels)), fontsize="medium")
-    legend_below(figure, [*curve_handles(labels), *_style_handles(curves)])
+    legend_below(figure, [*curve_handles(labels), *_style_handles(curves), *leaves])
     return figure
 
 
@@ -145,6 +152,7 @@ class Curve:
         theory: log10 of what dz should be in each layer, NaN where it is not known; or None.
         seeds: how many there are.
         dtype: of the network, as far as it is known.
+        diverged: whether the run lost its loss, or a gradient is not finite.
     """
 
     label: str
@@ -154,6 +162,13 @@ class Curve:
     theory: FLOAT | None
     seeds: int
     dtype: str
+    diverged: bool
+
+    @property
+    def values(self) -> Values:
+        """What it has to show on an axis of log10."""
+        rms = np.concatenate([found for b in (self.dz, self.dw) for found in (b.low, b.high)])
+        return Values(log10_of(rms), self.diverged)
 
     @property
     def smallest(self) -> float:
@@ -181,7 +196,8 @@ def curve_of(run: Run, label: str, step: int | None) -> Curve:
         raise NothingToDraw(
             "plots.decay: no gradient was recorded; call backward() inside `with probe:`"
         )
-    return Curve(label, run.layers, dz, dw, None, run.seeds, "float32")
+    diverged = run.diverged is not None or not _finite(dz, dw)
+    return Curve(label, run.layers, dz, dw, None, run.seeds, "float32", diverged)
 
 
 def _curves_of_results(results: Sequence[Any], told_elsewhere: Sequence[str]) -> list[Curve]:
@@ -206,7 +222,12 @@ def _curve_of_result(result: DecayResult, label: str) -> Curve:
     known = result.layers[0].dz_rms_theory is not None
     theory = log10_of([layer.dz_rms_theory for layer in result.layers]) if known else None
     names = [layer.name for layer in result.layers]
-    return Curve(label, names, dz, dw, theory, len(result.config.seeds), result.config.dtype)
+    seeds, dtype = len(result.config.seeds), result.config.dtype
+    return Curve(label, names, dz, dw, theory, seeds, dtype, not _finite(dz, dw))
+
+
+def _finite(*bands: Band) -> bool:
+    return all(bool(np.isfinite(found.high).all()) for found in bands)
 
 
 def _with_prediction(curve: Curve, prediction: Any) -> Curve:
@@ -260,8 +281,11 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, legend: bool = True) -> Ax
     for place, curve in enumerate(curves):
         _draw(ax, curve, place)
     _finish(ax, curves)
+    limits = shared_limits([curve.values for curve in curves])
+    leaves = [leaving_handle()] if limits is not None and limit(ax, limits) else []
     if legend:
-        draw_legend(ax, [*curve_handles([c.label for c in curves]), *_style_handles(curves)])
+        handles = [*curve_handles([c.label for c in curves]), *_style_handles(curves)]
+        draw_legend(ax, [*handles, *leaves])
     return ax
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Cells without a place on the colour bar are white, and lie outside it in grey print, too.
 HATCHED = "0.4"
-HATCHES = {"0": "...", "NaN": "xxx", "infinite": "///"}
+HATCHES = {"0": "...", "NaN": "xxx", "infinite": "///", "above": "||", "below": "--"}
 
 
 def heatmap(
@@ -36,8 +36,9 @@ def heatmap(
     """Draw one quantity as colour, over the layers (upwards) and the steps.
 
     Sizes are drawn as log10 of their magnitude, shares and cosines as they are. Where a size is
-    0, NaN or infinite, the cell is hatched; where nothing was measured, it stays empty. Records
-    in which this series was measured in no layer are left out.
+    0, NaN or infinite, the cell is hatched; where nothing was measured, it stays empty. What lies
+    beyond `vmin` or `vmax` has the last colour, and is hatched as well. Records in which this
+    series was measured in no layer are left out.
 
     Arguments:
         data: a recording, the path of a saved one, or a list of these (seeds of one network,
@@ -80,6 +81,7 @@ def heatmap(
         "infinite": np.isinf(values),
     }
     handles = [_hatch(ax, w, cells, across, up) for w, cells in marked.items() if cells.any()]
+    handles += _beyond(ax, drawn, (low, high), across, up)
     if not arrived.all():
         handles.append(Patch(facecolor="white", edgecolor=HATCHED, label="not measured"))
     step_axis(ax, steps, unit)
@@ -112,7 +114,25 @@ def _limits(drawn: Any, vmin: float | None, vmax: float | None) -> tuple[float, 
     return (low, high) if low < high else (low - 0.5, low + 0.5)
 
 
-def _hatch(ax: Axes, what: str, cells: NDArray[np.bool_], across: FLOAT, up: FLOAT) -> Any:
+def _beyond(ax: Axes, drawn: Any, ends: tuple[float, float], across: FLOAT, up: FLOAT) -> list[Any]:
+    """Hatch, over their colour, what has none of its own; returns what belongs into the legend."""
+    handles = []
+    for what, cells, end in (
+        ("below", drawn < ends[0], ends[0]),
+        ("above", drawn > ends[1], ends[1]),
+    ):
+        cells = np.ma.filled(cells, False)
+        if cells.any():
+            farthest = drawn.max() if what == "above" else drawn.min()
+            label = f"{what} {end:.3g} (to {farthest:.3g})"
+            handles.append(_hatch(ax, what, cells, across, up, label=label, facecolor="none"))
+    return handles
+
+
+def _hatch(
+    ax: Axes, what: str, cells: NDArray[np.bool_], across: FLOAT, up: FLOAT, *, label: str = "",
+    facecolor: str = "white",
+) -> Any:  # fmt: skip
     """Hatch some cells; returns what belongs into the legend."""
     from matplotlib.patches import Patch, PathPatch
     from matplotlib.path import Path
@@ -127,6 +147,8 @@ def _hatch(ax: Axes, what: str, cells: NDArray[np.bool_], across: FLOAT, up: FLO
         np.transpose(corners, (2, 0, 1)).reshape(-1, 2),
         np.tile([Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY], len(row)).astype(np.uint8),
     )
-    look: dict[str, Any] = {"facecolor": "white", "edgecolor": HATCHED, "hatch": HATCHES[what]}
-    ax.add_artist(PathPatch(path, linewidth=0, label=what, **look))
-    return Patch(linewidth=0.5, label=what, **look)
+    look: dict[str, Any] = {
+        "facecolor": facecolor, "edgecolor": HATCHED, "hatch": HATCHES[what], "label": label or what
+    }  # fmt: skip
+    ax.add_artist(PathPatch(path, linewidth=0, **look))
+    return Patch(linewidth=0.5, **look)

@@ -20,7 +20,22 @@ from minigrad.diagnostics.plots.bands import (
     line_handles,
 )
 from minigrad.diagnostics.plots.runs import NothingToDraw, Run
-from minigrad.diagnostics.plots.style import DARK, axes_or_current, grid, legend, look, step_axis
+from minigrad.diagnostics.plots.sharing import (
+    Values,
+    diverges_at,
+    leaving_handle,
+    limit,
+    shared_limits,
+)
+from minigrad.diagnostics.plots.style import (
+    DARK,
+    axes_or_current,
+    grid,
+    legend,
+    look,
+    step_axis,
+    told,
+)
 from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 
@@ -37,7 +52,9 @@ def loss_curves(
     """Draw the loss over the steps, of one run or of several.
 
     A band reaches from the smallest to the largest seed. Where a loss stops being a finite number,
-    its curve ends in a cross.
+    its curve ends in a cross. Among several runs, one whose loss is lost (not finite any more, or
+    at its end above ten times the first) does not stretch the scale that the others need: an arrow
+    marks where its curve leaves, and the legend says at which step it diverges.
 
     Arguments:
         data: a run, or a dict of several by name. A run is
@@ -83,7 +100,10 @@ def loss_curves(
     step_axis(ax, sorted(points), units.pop())
     ax.set_ylabel("loss")
     grid(ax)
-    legend(ax, _handles(runs, smooth))
+    limits = shared_limits([_values(run) for run in runs.values()], log=log)
+    leaves = [leaving_handle()] if limits is not None and limit(ax, limits) else []
+    lost = [told(f"{label} diverges at {at}") for label, at in _lost(runs).items()]
+    legend(ax, [*_handles(runs, smooth), *leaves, *(lost if leaves else [])])
     return ax
 
 
@@ -111,6 +131,28 @@ class Losses(NamedTuple):
         if not broken.size or not broken[-1] or broken.all():
             return None
         return int(np.flatnonzero(~broken)[-1])
+
+    @property
+    def lost(self) -> float | None:
+        """Where the first seed diverges; None where none does."""
+        places = [diverges_at(losses) for losses in self.seeds]
+        return min((float(self.x[place]) for place in places if place is not None), default=None)
+
+
+def _values(run: Mapping[str, Losses]) -> Values:
+    """What a run has to show."""
+    every = np.concatenate([curve.seeds.ravel() for curve in run.values()])
+    return Values(every, any(curve.lost is not None for curve in run.values()))
+
+
+def _lost(runs: Mapping[str, Mapping[str, Losses]]) -> dict[str, str]:
+    """Of the runs that diverge, by label, where they do."""
+    found = {}
+    for label, run in runs.items():
+        at = [(curve.lost, curve.unit) for curve in run.values() if curve.lost is not None]
+        if at:
+            found[label] = "{1} {0:g}".format(*min(at))
+    return found
 
 
 def _losses_of(data: Any) -> dict[str, dict[str, Losses]]:

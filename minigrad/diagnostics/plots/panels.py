@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ from minigrad.diagnostics.plots.loss_plot import loss_curves
 from minigrad.diagnostics.plots.ratio_plot import update_ratio
 from minigrad.diagnostics.plots.runs import NothingToDraw, OneRun, Run
 from minigrad.diagnostics.plots.saturation_plot import saturation
+from minigrad.diagnostics.plots.sharing import Values, limit, shared_limits
 from minigrad.diagnostics.plots.style import DARK, log10_of
 from minigrad.errors import ArgumentError
 
@@ -32,7 +34,9 @@ PANELS = ("loss", "decay", "heat", "ratio", "shares")
 SHARED = ("loss", "decay", "ratio")  # have the same scale in all runs
 WIDE = 50.0  # times the smallest: losses that spread further are drawn on a logarithmic axis
 
-ROW, COLUMN = 3.5, 4.4  # inches
+ROW, COLUMN = 3.5, 4.0  # inches
+NARROWEST = 3.0  # inches that a run takes at least
+ABREAST = 4  # runs side by side; more are wider than a screen
 
 
 def dashboard(
@@ -41,15 +45,16 @@ def dashboard(
     """One figure of a run: loss, gradients, updates, dead and saturated units.
 
     The panels are `loss_curves`; `decay` at the first and the last step; `heatmap` of dL/dz;
-    `update_ratio`; `saturation` at the last step. Several runs stand side by side, on the same
-    scales. A panel for which nothing was recorded says so.
+    `update_ratio`; `saturation` at the last step. Several runs stand side by side, at most four in
+    a row, on the same scales. A run that diverged does not stretch these beyond what the others
+    need; arrows and hatches mark what lies outside. A panel for which nothing was recorded says so.
 
     Arguments:
         data: a recording or the path of a saved one; or a list of runs, called by the "name" in
             their `meta`; or a dict of runs by name. In a list or dict a run may itself be a list:
             seeds of one network.
-        width: of the figure, in inches; by default 12, and 4.4 for each of several runs. One run
-            is laid out in as many columns as fit.
+        width: of the figure, in inches; by default 12, and 4 for each of several runs in a row.
+            There are as many columns as fit.
 
     Raises:
         NothingToDraw: in no run anything was recorded.
@@ -76,6 +81,9 @@ def dashboard(
                 ax.sharey(columns[0][panel])
             drawn += _draw(ax, panel, run, common)
         _head(figure, next(iter(axes.values())), label, run, alone=len(runs) == 1)
+    for axes in columns:
+        for panel, limits in common.limits.items():
+            limit(axes[panel], limits)
     if not drawn:
         plt.close(figure)
         raise NothingToDraw(
@@ -119,10 +127,23 @@ def _laid_out(runs: int, width: float | None) -> tuple[Figure, list[dict[str, Ax
         for names, row in zip(layout, rows, strict=True):
             axes.update(zip(names, row.subplots(1, len(names), squeeze=False)[0], strict=True))
         return figure, [axes]
-    size = width or COLUMN * runs, ROW * len(PANELS)
+    most = ABREAST if width is None else max(1, int(width / NARROWEST))
+    rows = math.ceil(runs / most)
+    abreast = math.ceil(runs / rows)
+    size = width or COLUMN * abreast, ROW * len(PANELS) * rows
     figure = plt.figure(figsize=size, layout="constrained")
-    grid = figure.subplots(len(PANELS), runs, squeeze=False)
-    return figure, [dict(zip(PANELS, column, strict=True)) for column in grid.T]
+    # One grid: axes that share a scale across subfigures draw the whole figure at each change.
+    grid = figure.subplots(len(PANELS) * rows, abreast, squeeze=False)
+    columns: list[dict[str, Axes]] = []
+    for number in range(rows * abreast):
+        row, place = divmod(number, abreast)
+        column = grid[row * len(PANELS) : (row + 1) * len(PANELS), place]
+        if number < runs:
+            columns.append(dict(zip(PANELS, column, strict=True)))
+        else:
+            for ax in column:
+                ax.remove()
+    return figure, columns
 
 
 class _Common(NamedTuple):
@@ -130,21 +151,55 @@ class _Common(NamedTuple):
 
     Attributes:
         log: whether losses are drawn on a logarithmic axis.
+        limits: by panel the ends of its y axis, where not all that there is is shown.
         vmin, vmax: ends of the colour scale of the heat maps.
     """
 
     log: bool
+    limits: dict[str, tuple[float, float]]
     vmin: float | None
     vmax: float | None
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> _Common:
-        losses = _finite([run.loss() for run in runs])
-        gradients = _finite([log10_of(run.mean("dz_rms")) for run in runs])
+        steady = [run for run in runs if run.diverged is None] or runs
+        losses = _finite([run.loss() for run in steady])
         log = bool(losses.size and losses.min() > 0 and losses.max() > WIDE * losses.min())
-        if not gradients.size:
-            return cls(log, None, None)
-        return cls(log, float(gradients.min()), float(gradients.max()))
+        shared = {
+            "loss": shared_limits(_values(runs, [Run.loss]), log=log),
+            "decay": shared_limits(_values(runs, [_ends_of("dz_rms"), _ends_of("dw_rms")])),
+            "ratio": shared_limits(_values(runs, [_log10_of_mean("update_ratio")])),
+        }
+        gradients = _values(runs, [_log10_of_mean("dz_rms")])
+        found = shared_limits(gradients)
+        finite = _finite([run.numbers for run in gradients])
+        if found is None and finite.size:
+            found = float(finite.min()), float(finite.max())
+        limits = {panel: ends for panel, ends in shared.items() if ends is not None}
+        return cls(log, limits, *(found or (None, None)))
+
+
+def _values(runs: Sequence[Run], what: Sequence[Callable[[Run], FLOAT]]) -> list[Values]:
+    """What each run shows of some quantities."""
+    return [
+        Values(np.concatenate([of(run).ravel() for of in what]), run.diverged is not None)
+        for run in runs
+    ]
+
+
+def _log10_of_mean(series: str) -> Callable[[Run], FLOAT]:
+    return lambda run: log10_of(run.mean(series))
+
+
+def _ends_of(series: str) -> Callable[[Run], FLOAT]:
+    """log10 at the steps that the decay panel shows."""
+    return lambda run: log10_of(run.series(series)[:, [run.place(step) for step in _ends(run)]])
+
+
+def _ends(run: Run) -> list[int]:
+    """The first and the last step with a gradient."""
+    places = run.places_with("dz_rms")
+    return list(dict.fromkeys(run.steps[place] for place in [*places[:1], *places[-1:]]))
 
 
 def _finite(arrays: Sequence[FLOAT]) -> FLOAT:
@@ -173,8 +228,7 @@ def _draw_loss(ax: Axes, run: Run, common: _Common) -> None:
 
 
 def _draw_decay(ax: Axes, run: Run, common: _Common) -> None:
-    places = run.places_with("dz_rms")
-    steps = dict.fromkeys(run.steps[place] for place in [*places[:1], *places[-1:]])
+    steps = _ends(run)
     if not steps:
         raise NothingToDraw("plots.decay: no dL/dz was recorded; call backward() in the block")
     draw_curves(ax, [curve_of(run, f"step {step}", step) for step in steps])
@@ -204,7 +258,8 @@ def _head(figure: Figure, ax: Axes, label: str, run: Run | NothingToDraw, *, alo
     """Name a run: above the figure, or above its column."""
     if isinstance(run, Run):
         seeds = f", {run.seeds} seeds" if run.seeds > 1 else ""
-        told = f"{_count(run.layers, 'layer')}, {_count(run.steps, 'record')}{seeds}"
+        lost = "" if run.diverged is None else f", diverges at step {run.diverged}"
+        told = f"{_count(run.layers, 'layer')}, {_count(run.steps, 'record')}{seeds}{lost}"
         label = f"{label}: {told}".removeprefix(": ") if alone else f"{label}\n{told}"
     if alone:
         figure.suptitle(label, fontsize="medium")

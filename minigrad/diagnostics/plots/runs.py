@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from minigrad.diagnostics.plots.bands import FLOAT, Band, band
 from minigrad.diagnostics.plots.quantities import signal_of
+from minigrad.diagnostics.plots.sharing import diverges_at
 from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 
@@ -141,6 +142,18 @@ class Run:
         """(seeds, steps); NaN where it is not known."""
         pairs = zip(self.recordings, self._places, strict=True)
         return np.stack([recording.loss[places] for recording, places in pairs])
+
+    @property
+    def diverged(self) -> int | None:
+        """The step at which the first seed lost its loss; None where none did.
+
+        It may lie between two records; then `meta` says it, as "diverged".
+        """
+        told = [recording.meta.get("diverged") for recording in self.recordings]
+        seen = [diverges_at(losses) for losses in self.loss()]
+        steps = [int(step) for step in told if step is not None]
+        steps += [self.steps[place] for place in seen if place is not None]
+        return min(steps, default=None)
 
     def histogram(self, signal: str, step: int | None) -> tuple[NDArray[np.int64], int]:
         """Counts of all seeds together, (layers, bins), at a step or the last that has them.
