@@ -42,7 +42,7 @@ def draw_graph(
             named leaf of one number shows it, and its gradient once it has one.
         model: a Module whose parameters go by their paths.
         fold: draw repetitions, such as the layers of a deep network, as one box "×48"? By default
-            where there are more than 30 operations.
+            where there are more than 40 operations and leaves.
         ax: where to draw; by default a new figure as large as the graph.
 
     Returns:

@@ -10,7 +10,7 @@ from typing import Any
 from minigrad.diagnostics.graph.folding import fold
 from minigrad.diagnostics.graph.reading import ABSENT, Leaf, Step, Tape, leaf_input, read
 
-READABLE = 30  # steps; with more, repetitions are folded unless one asks otherwise
+READABLE = 40  # steps and leaves; of more, repetitions are folded unless one asks otherwise
 SHOWN_TITLES = 16  # operations that a block names; of a longer one the first and the last
 LINE = 34  # characters, after which names go on in a new line
 
@@ -52,10 +52,10 @@ def outline(
     """The boxes and arrows that show how a tensor was computed; the arguments are `read`'s.
 
     Arguments:
-        folded: fold repetitions? None: where there are more than `READABLE` steps.
+        folded: fold repetitions? None: where there is more than `READABLE`.
     """
     tape = read(asked, tensor, names, model)
-    if folded or (folded is None and len(tape.steps) > READABLE):
+    if folded or (folded is None and len(tape.steps) + len(tape.leaves) > READABLE):
         tape = fold(tape)
     boxes: list[Box] = []
     number: dict[int, int] = {}  # of an input (see `reading`) -> of its box

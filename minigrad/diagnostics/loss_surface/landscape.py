@@ -30,6 +30,9 @@ class Landscape:
         loss: shape (len(y), len(x)); NaN or infinity where it is no finite number.
         names: of the two directions.
         paths: by name the places (x, y) that an optimizer came through, shape (places, 2).
+        off_plane: by name of a path through more than two dimensions, how much of it the plane
+            does not show: of the place farthest from the middle, the distance from the plane over
+            that from the middle, from 0 (in the plane) to 1 (at a right angle to it).
     """
 
     x: Floats
@@ -37,6 +40,7 @@ class Landscape:
     loss: Floats
     names: tuple[str, str] = ("x", "y")
     paths: dict[str, Floats] = field(default_factory=dict)
+    off_plane: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         finite = self.loss[np.isfinite(self.loss)]

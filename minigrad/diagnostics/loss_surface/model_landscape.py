@@ -141,7 +141,10 @@ def loss_landscape(
     else:
         d1, d2 = (_as_vector(d, parameters) for d in directions)
     _check_plane(d1, d2)
-    places = {} if path is None else {"path": _on_plane(path, here, d1, d2)}
+    places: dict[str, Floats] = {}
+    off_plane: dict[str, float] = {}
+    if path is not None:
+        places["path"], off_plane["path"] = _on_plane(path, here, d1, d2)
     if directions == "path":
         x, y = (axis("loss_landscape", _around(column), points) for column in places["path"].T)
     else:
@@ -154,7 +157,7 @@ def loss_landscape(
         return one_number("loss_landscape", loss())
 
     with _unchanged([*parameters.values(), *model.buffers()]):
-        return Landscape(x, y, measure(at, x, y), names, places)
+        return Landscape(x, y, measure(at, x, y), names, places, off_plane)
 
 
 def _parameters(asked: str, model: Module) -> dict[str, Tensor]:
@@ -317,11 +320,15 @@ def _places(path: ParameterPath, here: Floats) -> Floats:
     return places
 
 
-def _on_plane(path: ParameterPath, here: Floats, d1: Floats, d2: Floats) -> Floats:
-    """Per place the (a, b) with here + a d1 + b d2 nearest to it."""
+def _on_plane(path: ParameterPath, here: Floats, d1: Floats, d2: Floats) -> tuple[Floats, float]:
+    """Per place the (a, b) with here + a d1 + b d2 nearest to it; and the path's `off_plane`."""
     plane = np.stack([d1, d2], axis=1)
-    nearest, *_ = np.linalg.lstsq(plane, (_places(path, here) - here).T, rcond=None)
-    return np.asarray(nearest.T, dtype=np.float64)
+    away = (_places(path, here) - here).T
+    nearest, *_ = np.linalg.lstsq(plane, away, rcond=None)
+    farthest = int(np.linalg.norm(away, axis=0).argmax())
+    distance = float(np.linalg.norm(away[:, farthest]))
+    rest = float(np.linalg.norm((away - plane @ nearest)[:, farthest]))
+    return np.asarray(nearest.T, dtype=np.float64), rest / distance if distance else 0.0
 
 
 def _around(column: Floats) -> Range:

@@ -29,6 +29,7 @@ from minigrad.diagnostics.plots.style import (
     legend_below,
     log10_of,
     look,
+    nothing_finite,
 )
 from minigrad.diagnostics.plots.style import legend as draw_legend
 from minigrad.diagnostics.predicting.prediction import Prediction
@@ -323,6 +324,7 @@ def _finish(ax: Axes, curves: Sequence[Curve]) -> None:
     layer_ticks(ax, max(len(curve.layers) for curve in curves))
     ax.set_ylabel("log10 of the rms gradient")
     grid(ax)
+    nothing_finite(ax)
     for dtype, smallest in _underflowing(curves).items():
         ax.axhline(np.log10(smallest), color="0.5", linewidth=1.0, label=f"{dtype} underflow")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minigrad.diagnostics.loss_surface.landscape import Landscape
-from minigrad.diagnostics.plots.style import DARK, axes_or_current, look
+from minigrad.diagnostics.plots.style import DARK, axes_or_current, look, told
 from minigrad.diagnostics.plots.style import legend as add_legend
 from minigrad.errors import ArgumentError
 
@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 # Valleys are white, so that paths show there; the heights stop short of the darkness of a line.
 _COLOURS = ("#FFFFFF", "#6A8CB0")
 LEVELS = 16
+OFF_PLANE = 0.7  # of the distance: then more than half of its square is not in the picture
 
 
 def loss_landscape(
@@ -35,7 +36,8 @@ def loss_landscape(
     """Draw a loss landscape as contours, with the paths that were taken through it.
 
     Contours crowd at low losses, where the range is wide: half of them lie below the median.
-    Hatched is where the loss is no finite number. A path ends where it leaves the picture for good.
+    Hatched is where the loss is no finite number. A path ends where it leaves the picture for good;
+    the legend says where it goes, and whether it lies mostly off the plane that is drawn.
 
     Arguments:
         landscape: from `function_landscape` or `loss_landscape` of `minigrad.diagnostics`.
@@ -80,7 +82,9 @@ def loss_landscape(
         ax.plot([], [], label="start", **_START)
         ax.plot([], [], label="end", **_END)
     if drawn and legend:
-        add_legend(ax, ax.get_legend_handles_labels()[0])
+        off = [told(_off_plane(name, share)) for name, share in landscape.off_plane.items()
+               if share > OFF_PLANE]  # fmt: skip
+        add_legend(ax, [*ax.get_legend_handles_labels()[0], *off])
     return ax
 
 
@@ -120,7 +124,7 @@ def _draw_path(ax: Axes, path: Floats, name: str, place: int) -> None:
     outline = [patheffects.withStroke(linewidth=3.0, foreground="white")]
     ax.plot(
         x, y, "-", color=colour, marker=marker, markersize=4.5, markevery=max(1, until // 12),
-        linewidth=1.5, path_effects=outline, label=name if stays else f"{name} (runs away)",
+        linewidth=1.5, path_effects=outline, label=f"{name}{_whereto(path, stays)}",
     )  # fmt: skip
     ax.plot(x[:1], y[:1], **_START)
     if stays:
@@ -138,10 +142,28 @@ def _until(path: Floats, across: tuple[float, float], up: tuple[float, float]) -
     """How many places to draw: to the first one outside for good; and whether there is none."""
     x, y = path.T
     inside = (across[0] <= x) & (x <= across[1]) & (up[0] <= y) & (y <= up[1])
-    last = int(inside.nonzero()[0][-1]) if inside.any() else 0
+    if not inside.any():  # it may still cross the picture from one place to the next
+        return int(np.argmin([*np.isfinite(path).all(axis=1), False])), False
+    last = int(inside.nonzero()[0][-1])
     if last == len(path) - 1:
         return len(path), True
     return last + 1 + int(np.isfinite(path[last + 1]).all()), False
+
+
+def _whereto(path: Floats, stays: bool) -> str:
+    """In words, where a path goes that leaves the picture."""
+    if stays:
+        return ""
+    if not np.isfinite(path[-1]).all():
+        return " (runs away)"
+    return " (leaves, and ends at {}, {})".format(*map(_in_short, path[-1].tolist()))
+
+
+def _off_plane(name: str, share: float) -> str:
+    return (
+        f"{share:.0%} of the way of {name!r} is at a right angle to this plane: what is drawn is "
+        'its shadow. directions="path" shows more of it'
+    )
 
 
 def _in_short(number: float) -> str:

@@ -15,6 +15,7 @@ from minigrad.diagnostics.plots.style import (
     layer_numbers,
     look,
     makes_room,
+    ticks_that_fit,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LIGHTEST = 0.88  # of viridis; beyond, lines fade on white paper
 MOST_NAMED = 24  # rows; more names are too small to read
 LONGEST = 20  # characters of a name
+PLAIN, SMALL, TINY = 10.0, 8.3, 6.9  # points
 
 
 def depth_colours() -> Colormap:
@@ -93,18 +95,19 @@ def name_rows(ax: Axes, layers: Sequence[str], *, names: bool = True) -> None:
     if names and len(layers) <= MOST_NAMED:
         name_each_row(ax, range(1, len(layers) + 1), range(1, len(layers) + 1), layers)
     else:
-        ax.set_yticks(layer_numbers(len(layers)))
+        numbers = layer_numbers(len(layers))
+        ticks_that_fit(ax.yaxis, numbers, [str(number) for number in numbers], PLAIN)
         ax.set_ylabel(LAYER_AXIS)
 
 
 def name_each_row(
     ax: Axes, places: Sequence[float], numbers: Sequence[int], names: Sequence[str]
 ) -> None:
-    """A tick for each row; with its name if the figure's layout makes room for that."""
+    """A tick for each row that has room; with its name if the figure's layout makes some."""
     labels = [str(number) for number in numbers]
     if makes_room(ax):
         labels = [row_name(n, name) for n, name in zip(numbers, names, strict=True)]
-    ax.set_yticks(places, labels, fontsize="small" if len(labels) <= 12 else "x-small")
+    ticks_that_fit(ax.yaxis, places, labels, SMALL if len(labels) <= 12 else TINY)
     ax.set_ylabel(LAYER_AXIS)
 
 

@@ -16,6 +16,7 @@ from minigrad.diagnostics.plots.style import (
     axes_or_current,
     grid,
     legend,
+    nothing_finite,
     ranges,
     step_axis,
     told,
@@ -71,7 +72,8 @@ def update_ratio(data: OneRun, *, ax: Axes | None = None, colorbar: bool = True)
     grid(ax)
     arrived = run.arrived("update_ratio")[places][:, there]
     off_the_axis = {"ratio 0": ratios == 0, "no number": ~np.isfinite(ratios) & arrived}
-    legend(ax, [*handles, rule, *map(told, _in_words(off_the_axis, numbers))])
+    nothing_finite(ax)
+    legend(ax, [*handles, rule, *map(told, _in_words(off_the_axis, numbers))], inside=False)
     return ax
 
 

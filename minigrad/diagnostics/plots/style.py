@@ -6,6 +6,7 @@ grey print.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -72,6 +73,46 @@ def layer_numbers(depth: int) -> list[int]:
     return [1, *(int(tick) for tick in ticks if 1 < tick <= depth)]
 
 
+def ticks_that_fit(axis: Any, places: Sequence[float], labels: Sequence[str], size: float) -> None:
+    """Ticks with labels, of which so many are left out that none lies over the next.
+
+    How much room there is, is known when the figure is drawn: a layout may still move the axes.
+
+    Arguments:
+        axis: `ax.xaxis` or `ax.yaxis`.
+        places, labels: from the first on every k-th is shown.
+        size: of the letters, in points.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
+    names = dict(zip((float(place) for place in places), labels, strict=True))
+    across = axis.axis_name == "x"
+    needed = (0.65 * max(map(len, labels), default=1) + 0.6 if across else 1.25) * size
+
+    class Fitting(FixedLocator):  # within, as Matplotlib is loaded only now
+        def __call__(self) -> Any:
+            box, dpi = axis.axes.bbox, axis.axes.figure.dpi
+            low, high = sorted(axis.get_view_interval())
+            room = (box.width if across else box.height) * 72 / dpi / max(high - low, 1e-9)
+            gap = min((abs(b - a) for a, b in pairwise(self.locs)), default=1.0)
+            return self.locs[:: max(1, math.ceil(needed / max(room * gap, 1e-9)))]
+
+    axis.set_major_locator(Fitting(places))
+    axis.set_major_formatter(FuncFormatter(lambda place, _: names.get(float(place), "")))
+    axis.set_tick_params(labelsize=size)
+
+
+def nothing_finite(ax: Axes) -> bool:
+    """Where no curve holds a finite number, say so, and show no ticks that nothing stands for."""
+    for line in ax.lines:
+        if line.get_transform() == ax.transData and np.isfinite(line.get_ydata(orig=False)).any():
+            return False
+    ax.tick_params(axis="y", left=False, labelleft=False)
+    ax.text(0.5, 0.5, "no finite number above 0", transform=ax.transAxes, ha="center", va="center",
+            fontsize="small", color=DARK)  # fmt: skip
+    return True
+
+
 def layer_ticks(ax: Axes, depth: int) -> None:
     """Ticks and label of an x axis of layers 1 to depth, which it shows all."""
     counting_axis(ax, depth, LAYER_AXIS)
@@ -81,7 +122,8 @@ def counting_axis(ax: Axes, last: int, label: str) -> None:
     """An x axis that counts from 1 and reaches over all, also where a curve ends before."""
     ax.update_datalim([(1, 0), (last, 0)], updatey=False)
     ax.autoscale_view()
-    ax.set_xticks(layer_numbers(last))
+    numbers = layer_numbers(last)
+    ticks_that_fit(ax.xaxis, numbers, [str(number) for number in numbers], 10.0)
     ax.set_xlabel(label)
 
 
@@ -144,18 +186,15 @@ def legend(ax: Axes, handles: Sequence[Any], *, inside: bool = True) -> None:
     """A legend below the axes if the figure makes room there; else inside, or above them."""
     if not handles:
         return
-    if not makes_room(ax):
-        where: dict[str, Any] = {"loc": "best", "framealpha": 0.8}
-        if not inside:
-            where = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(handles),
-                     "frameon": False}  # fmt: skip
-        ax.legend(handles=handles, fontsize="small", **where)
+    if inside and not makes_room(ax):
+        ax.legend(handles=handles, fontsize="small", loc="best", framealpha=0.8)
         return
+    where: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
+    if makes_room(ax):
+        where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 4.5,
+                 "handleheight": 1.2}  # fmt: skip
     for ncols in (4, 3, 2, 1):
-        found = ax.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.5,
-            ncols=ncols, frameon=False, fontsize="small", handleheight=1.2,
-        )  # fmt: skip
+        found = ax.legend(handles=handles, ncols=ncols, frameon=False, fontsize="small", **where)
         if found.get_window_extent().width <= ax.bbox.width or ncols == 1:
             return
 
