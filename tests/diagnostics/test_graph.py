@@ -132,6 +132,17 @@ def test_small_graphs_are_folded_only_when_asked():
     assert len(graph_of(loss_of(net, 3, 64), fold=False).boxes) == 2 * 50 + 50 + 49 + 1
 
 
+@pytest.mark.parametrize("residual", ["pre", "post"])
+def test_blocks_of_a_residual_network_are_folded_where_they_are_too_many_to_read(residual):
+    def blocks(depth):
+        net = mg.models.deep_mlp(depth, 8, residual=residual)
+        return [box.times for box in graph_of(loss_of(net, 3, 64)).boxes if box.kind == "block"]
+
+    assert blocks(8) == []
+    assert blocks(10) == [4]
+    assert blocks(50) == [24]
+
+
 def test_a_block_ends_where_a_residual_branch_does():
     net = mg.models.deep_mlp(42, 8, residual="pre")
     block = next(b for b in graph_of(loss_of(net, 3, 64)).boxes if b.kind == "block")

@@ -204,6 +204,9 @@ def test_a_path_on_a_plane_of_directions_is_the_nearest():
     path.places.append(flat(model) + offset)
     found = loss_landscape(model, lambda: 0.0, (d1, d2), path=path, points=2)
     np.testing.assert_allclose(found.paths["path"], [[0, 0], [1.5, 2.0]], atol=1e-6)
+    assert found.off_plane["path"] == pytest.approx(9 / np.sqrt(5**2 + 2**2 + 9**2), abs=1e-6)
+    del path.places[1:]  # at the middle there is no distance
+    assert loss_landscape(model, lambda: 0.0, (d1, d2), path=path, points=2).off_plane["path"] == 0
 
 
 # -- the figure --------------------------------------------------------------------------------
@@ -255,6 +258,24 @@ def test_a_path_is_cut_where_it_leaves_for_good():
     assert [line.get_ydata().tolist() for line in stars] == [[0.5]]
     shown = [text.get_text() for text in ax.get_legend().get_texts()]
     assert shown == ["away (runs away)", "broken (runs away)", "stays", "start", "end"]
+
+
+def test_where_a_path_goes_outside_the_picture_is_told():
+    bowl = function_landscape(lambda w: (w * w).sum(), x=(-1, 1), y=(-1, 1), points=5)
+    paths = {"leaves": [[0, 0], [0.5, 0], [1.5, 0], [4, 3]], "crosses": [[-3, -3], [0, 3], [3, 3]]}
+    ax = plots.loss_landscape(bowl, paths=paths)
+    lines = lines_of(ax)
+    assert lines["leaves (leaves, and ends at 4, 3)"].get_xdata().tolist() == [0, 0.5, 1.5]
+    assert lines["crosses (leaves, and ends at 3, 3)"].get_xdata().tolist() == [-3, 0, 3]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.95])
+def test_a_path_far_from_the_plane_is_warned_of(share):
+    axis = np.linspace(-1, 1, 3)
+    path = {"path": np.array([[0.0, 0.0], [0.1, 0.1]])}
+    found = Landscape(axis, axis, np.eye(3), paths=path, off_plane={"path": share})
+    shown = [text.get_text() for text in plots.loss_landscape(found).get_legend().get_texts()]
+    assert any("95% of the way of 'path'" in text for text in shown) == (share > 0.7)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3.0, 0.0, -1e300])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.diagnostics import plots
+from minigrad.diagnostics import LRRange, plots
 from minigrad.diagnostics.probing.recording import Recording
 from minigrad.errors import ArgumentError
 from minigrad.optim import lr_scheduler
@@ -93,9 +93,9 @@ def test_smoothing_is_drawn_over_what_it_smooths():
 
 
 def test_a_run_that_breaks_down_ends_in_a_cross():
-    runs = {"good": losses(2.0, 1.0, 0.5), "bad": losses(2.0, 1e9, NAN), "worse": losses(3, INF, 4)}
+    runs = {"good": losses(2.0, 1.0, 0.5), "bad": losses(2.0, 3.0, NAN), "worse": losses(3, INF, 4)}
     ax = plots.loss_curves(runs)
-    assert xy(ax, "bad, loss, end") == [[1, 1e9]]
+    assert xy(ax, "bad, loss, end") == [[1, 3]]
     assert "worse, loss, end" not in labels(ax)  # it came back
     assert "from here on NaN or infinite" in legend_of(ax)
     assert ax.dataLim.x1 == 2
@@ -286,3 +286,38 @@ def test_a_gradient_that_is_not_finite_leaves_the_scale_of_the_others():
     ((x, _),) = xy(ax, "wild, dz_rms, leaves")
     assert x == 2 and ax.texts[0].get_text() == "up to 30"
     assert "leaves the scale" in legend_of(ax)
+
+
+# -- the learning-rate range test ------------------------------------------------------------
+
+LRS = np.array([1e-3, 1e-2, 1e-1, 1.0])
+
+
+def range_test(*losses, suggestion=1e-2, diverged=False):
+    return LRRange(LRS, np.array(losses), np.array(losses) + 0.5, suggestion, diverged)
+
+
+def test_a_range_test_is_the_loss_over_the_rate():
+    ax = plots.lr_range(range_test(3.0, 2.0, 1.0, 1.5))
+    assert xy(ax, "loss") == [[1e-3, 3], [1e-2, 2], [1e-1, 1], [1, 1.5]]
+    assert xy(ax, "moving average") == [[1e-3, 3.5], [1e-2, 2.5], [1e-1, 1.5], [1, 2]]
+    assert {x for x, _ in xy(ax, "suggestion: 0.01")} == {1e-2}
+    assert legend_of(ax) == ["loss", "moving average", "suggestion: 0.01"]
+    assert (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "learning rate", "loss")
+
+
+@pytest.mark.parametrize("end", [1e9, NAN, INF])
+def test_where_the_loss_runs_away_is_marked_and_the_scale_is_kept(end):
+    ax = plots.lr_range(range_test(3.0, 2.0, 1.0, end, suggestion=None, diverged=True))
+    assert {x for x, _ in xy(ax, "runs away at 1")} == {1}
+    assert ax.get_ylim()[1] < 5
+    assert [text.get_text() for text in ax.texts] == (["up to 1e+09"] if end == 1e9 else [])
+    assert not any("suggestion" in label for label in legend_of(ax))
+    ax.figure.canvas.draw()
+
+
+def test_a_range_test_that_cannot_be_drawn_is_explained():
+    with pytest.raises(ArgumentError, match=r"takes what lr_range_test returns, not a list"):
+        plots.lr_range([1.0])
+    with pytest.raises(ArgumentError, match=r"plots\.lr_range: no finite loss"):
+        plots.lr_range(range_test(NAN, NAN, NAN, NAN, suggestion=None, diverged=True))

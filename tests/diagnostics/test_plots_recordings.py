@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -545,3 +547,78 @@ def test_the_last_record_with_a_number_is_drawn():
     ax = plots.saturation(rec, over="steps", ax=plt.figure().gca())
     assert line(ax, "saturated").get_xydata().tolist() == [[0, 0.5], [10, 0.75]]
     assert "step 10" in [ax.get_title() for ax in plots.dashboard(rec).axes]
+
+
+# -- room --------------------------------------------------------------------------------------
+
+
+def boxes_of(axis):
+    texts = [text for text in axis.get_ticklabels() if text.get_text()]
+    return [text.get_window_extent() for text in texts]
+
+
+@pytest.mark.parametrize("layers", [5, 18, 200])
+@pytest.mark.parametrize("size", [(6.4, 4.8), (3.4, 2.4)])
+def test_labels_of_layers_do_not_lie_over_each_other(size, layers):
+    rec = Recording([f"encoder.block{i}.attention.linear" for i in range(layers)])
+    rec.add(0, {"dz_rms": [1.0] * layers})
+    for draw in (plots.heatmap, plots.decay):
+        figure = plt.figure(figsize=size, layout="constrained")
+        ax = draw(rec, ax=figure.gca())
+        figure.canvas.draw()
+        assert ax.get_xticks().size and ax.get_yticks().size
+        for axis, low, high in ((ax.xaxis, "x0", "x1"), (ax.yaxis, "y0", "y1")):
+            for a, b in pairwise(boxes_of(axis)):
+                assert getattr(a, high) <= getattr(b, low) + 1
+    # A figure of the usual size has room for all of few.
+    figure = plt.figure(layout="constrained")
+    ax = plots.heatmap(rec, ax=figure.gca())
+    figure.canvas.draw()
+    assert layers == 200 or len(boxes_of(ax.yaxis)) == layers
+
+
+def test_where_nothing_is_finite_no_ticks_are_invented():
+    rec = Recording(["a", "b"])
+    lost = {"dz_rms": [NAN] * 2, "dz_nans": [1.0] * 2, "dw_nans": [1.0] * 2}
+    rec.add(0, {**lost, "update_ratio": [NAN] * 2})
+    good = Recording(["a", "b"])
+    good.add(0, {"dz_rms": [1.0, 0.1], "update_ratio": [0.1, 0.1]})
+    for draw in (plots.decay, plots.update_ratio):
+        for run, told in ((rec, ["no finite\nnumber above 0"]), (good, [])):
+            ax = draw(run, ax=plt.figure().gca())
+            ax.figure.canvas.draw()
+            assert [text.get_text() for text in ax.texts] == told
+            assert bool([t for t in ax.yaxis.get_ticklabels() if t.get_visible()]) == (not told)
+
+
+def test_the_legend_of_the_ratio_plot_covers_no_curve():
+    rec = Recording([f"l{i}" for i in range(5)])
+    for step in range(10):
+        rec.add(step, {"update_ratio": 10.0 ** np.linspace(-5, 0, 5)})
+    figure, ax = plt.subplots()
+    plots.update_ratio(rec, ax=ax)
+    figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y0 >= ax.bbox.y1
+    assert ax.get_legend().get_window_extent().x0 >= ax.bbox.x0
+
+
+def test_normalization_layers_are_dots_beside_the_line():
+    model = mg.models.deep_mlp(4, 8, norm="layer", generator=mg.Generator(0))
+    with Probe(model) as probe:
+        model(mg.ones(8, 64)).sum().backward()
+    ax = plots.decay(probe)
+    rms = np.log10(probe.series("dz_rms")[-1])
+    lines = {line.get_label(): line for line in ax.lines}
+    line, dots = lines["dz_rms"], lines["dz_rms, normalization"]
+    assert line.get_xdata().tolist() == [1, 3, 5, 7] and dots.get_xdata().tolist() == [2, 4, 6]
+    np.testing.assert_allclose(line.get_ydata(), rms[::2])
+    np.testing.assert_allclose(dots.get_ydata(), rms[1::2])
+    assert dots.get_linestyle() == "None"
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "normalization layers" in shown
+
+    only = {"include": mg.nn.LayerNorm}
+    with Probe(model, **only) as probe:
+        model(mg.ones(8, 64)).sum().backward()
+    ax = plots.decay(probe, ax=plt.figure().gca())
+    assert next(x for x in ax.lines if x.get_label() == "dz_rms").get_xdata().tolist() == [1, 2, 3]

@@ -64,7 +64,8 @@ def decay(
     curves come near it, the smallest normal number of the dtype. Gradients that are 0 are marked
     along the lower edge, NaN and infinite ones along the upper one. Among several curves, one of a
     run that diverged does not stretch the scale that the others need; an arrow marks where it
-    leaves.
+    leaves. Between layers of other kinds normalization layers are dots beside the line: they see
+    signals of another size, and a line through both would go up and down.
 
     Arguments:
         data: what `measure_decay` returns, one or several. Or a recording, the path of a saved
@@ -153,6 +154,7 @@ class Curve:
         theory: log10 of what dz should be in each layer, NaN where it is not known; or None.
         seeds: how many there are.
         dtype: of the network, as far as it is known.
+        apart: numbers of the layers that are no part of the line.
         diverged: whether the run lost its loss, or a gradient is not finite.
     """
 
@@ -164,6 +166,7 @@ class Curve:
     seeds: int
     dtype: str
     diverged: bool
+    apart: frozenset[int] = frozenset()
 
     @property
     def values(self) -> Values:
@@ -198,7 +201,16 @@ def curve_of(run: Run, label: str, step: int | None) -> Curve:
             "plots.decay: no gradient was recorded; call backward() inside `with probe:`"
         )
     diverged = run.diverged is not None or not _finite(dz, dw)
-    return Curve(label, run.layers, dz, dw, None, run.seeds, "float32", diverged)
+    return Curve(
+        label, run.layers, dz, dw, None, run.seeds, "float32", diverged, _apart(run, dz, dw)
+    )
+
+
+def _apart(run: Run, *bands: Band) -> frozenset[int]:
+    """The normalization layers, where there is something else as well."""
+    numbers = frozenset((np.flatnonzero(run.normalizing) + 1).tolist())
+    measured = frozenset(int(x) for found in bands for x in found.x)
+    return numbers if measured - numbers else frozenset()
 
 
 def _curves_of_results(results: Sequence[Any], told_elsewhere: Sequence[str]) -> list[Curve]:
@@ -293,7 +305,16 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, legend: bool = True) -> Ax
 def _draw(ax: Axes, curve: Curve, place: int) -> None:
     for found, line, name in ((curve.dz, "-", "dz_rms"), (curve.dw, "--", "dw_rms")):
         logs = Band(found.x, *(log10_of(values) for values in found[1:]))
-        draw_band(ax, logs, place, line, f"{curve.label}, {name}".removeprefix(", "))
+        apart = np.isin(found.x, list(curve.apart))
+        label = f"{curve.label}, {name}".removeprefix(", ")
+        draw_band(ax, Band(*(values[~apart] for values in logs)), place, line, label)
+        if apart.any():
+            colour, _ = look(place)
+            ax.plot(
+                found.x[apart], logs.mean[apart], linestyle="none", marker="o", markersize=2.5,
+                color=colour, markerfacecolor=colour if line == "-" else "white",
+                label=f"{label}, normalization",
+            )  # fmt: skip
     if curve.theory is not None:
         label = f"{curve.label}, theory".removeprefix(", ")
         numbers = np.arange(1, len(curve.layers) + 1)
@@ -341,6 +362,9 @@ def _style_handles(curves: Sequence[Curve]) -> list[Any]:
     if any(curve.theory is not None for curve in curves):
         name = "theory of dL/dz"
         handles.append(Line2D([], [], color=DARK, linestyle=DOTS, linewidth=1.2, label=name))
+    if any(curve.apart for curve in curves):
+        handles.append(Line2D([], [], color=DARK, linestyle="none", marker="o", markersize=2.5,
+                              label="normalization layers"))  # fmt: skip
     seeds = max(curve.seeds for curve in curves)
     if seeds > 1:
         handles.append(band_handle(f"range over {seeds} seeds"))

@@ -156,7 +156,8 @@ def _whereto(path: Floats, stays: bool) -> str:
         return ""
     if not np.isfinite(path[-1]).all():
         return " (runs away)"
-    return " (leaves, and ends at {}, {})".format(*map(_in_short, path[-1].tolist()))
+    x, y = path[-1].tolist()
+    return f" (leaves, and ends at {_in_short(x)}, {_in_short(y)})"
 
 
 def _off_plane(name: str, share: float) -> str:

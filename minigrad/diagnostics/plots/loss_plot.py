@@ -103,7 +103,8 @@ def loss_curves(
     limits = shared_limits([_values(run) for run in runs.values()], log=log)
     leaves = [leaving_handle()] if limits is not None and limit(ax, limits) else []
     lost = [told(f"{label} diverges at {at}") for label, at in _lost(runs).items()]
-    legend(ax, [*_handles(runs, smooth), *leaves, *(lost if leaves else [])])
+    top = np.inf if limits is None else limits[1]
+    legend(ax, [*_handles(runs, smooth, top), *leaves, *(lost if leaves else [])])
     return ax
 
 
@@ -244,7 +245,8 @@ def _named(label: str, run: Mapping[str, Losses]) -> str:
     return label if shown or not label else f"{label} (no finite loss)"
 
 
-def _handles(runs: Mapping[str, Mapping[str, Losses]], smooth: float) -> list[Any]:
+def _handles(runs: Mapping[str, Mapping[str, Losses]], smooth: float, top: float) -> list[Any]:
+    """What the legend holds, of an axis that reaches up to `top`."""
     from matplotlib.lines import Line2D
 
     curves = [curve for run in runs.values() for curve in run.values()]
@@ -255,7 +257,8 @@ def _handles(runs: Mapping[str, Mapping[str, Losses]], smooth: float) -> list[An
         handles.append(band_handle("range over seeds"))
     if smooth:
         handles.append(Line2D([], [], color="0.4", alpha=0.6, linewidth=0.8, label="unsmoothed"))
-    if any(curve.end is not None for curve in curves):
+    ends = [curve.seeds[:, curve.end].mean() for curve in curves if curve.end is not None]
+    if any(end <= top for end in ends):
         handles.append(Line2D([], [], color=DARK, linestyle="none", marker="X", markersize=8,
                               label="from here on NaN or infinite"))  # fmt: skip
     return handles

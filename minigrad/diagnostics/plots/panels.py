@@ -115,18 +115,26 @@ def _runs(data: Any) -> dict[str, Run | NothingToDraw]:
 
 def _laid_out(runs: int, width: float | None) -> tuple[Figure, list[dict[str, Axes]]]:
     """A figure, and per run its axes by panel."""
+    return _one(width or 12.0) if runs == 1 else _several(runs, width)
+
+
+def _one(width: float) -> tuple[Figure, list[dict[str, Axes]]]:
     import matplotlib.pyplot as plt
 
-    if runs == 1:
-        width = width or 12.0
-        layout = next(layout for least, layout in LAYOUTS.items() if width >= least)
-        figure = plt.figure(figsize=(width, ROW * len(layout) + 0.4), layout="constrained")
-        # Rows of their own: a colour bar in one is no gap in the others.
-        rows = figure.subfigures(len(layout), 1, squeeze=False)[:, 0]
-        axes: dict[str, Axes] = {}
-        for names, row in zip(layout, rows, strict=True):
-            axes.update(zip(names, row.subplots(1, len(names), squeeze=False)[0], strict=True))
-        return figure, [axes]
+    layout = next(layout for least, layout in LAYOUTS.items() if width >= least)
+    figure = plt.figure(figsize=(width, ROW * len(layout) + 0.4), layout="constrained")
+    # Rows of their own: a colour bar in one is no gap in the others.
+    rows = figure.subfigures(len(layout), 1, squeeze=False)[:, 0]
+    axes: dict[str, Axes] = {}
+    for names, row in zip(layout, rows, strict=True):
+        axes.update(zip(names, row.subplots(1, len(names), squeeze=False)[0], strict=True))
+    return figure, [axes]
+
+
+def _several(runs: int, width: float | None) -> tuple[Figure, list[dict[str, Axes]]]:
+    """A column of panels for each, side by side and in as many rows as that takes."""
+    import matplotlib.pyplot as plt
+
     most = ABREAST if width is None else max(1, int(width / NARROWEST))
     rows = math.ceil(runs / most)
     abreast = math.ceil(runs / rows)

@@ -97,6 +97,13 @@ class Run:
         return str(self.recordings[0].meta.get("name", ""))
 
     @property
+    def normalizing(self) -> NDArray[np.bool_]:
+        """Which of the layers normalize, as far as `meta` says what they are, (layers,)."""
+        kinds = self.recordings[0].meta.get("kinds", {})
+        found = [str(kinds.get(layer, "")).removesuffix("1d") for layer in self.layers]
+        return np.array([kind.endswith("Norm") for kind in found], dtype=bool)
+
+    @property
     def seeds(self) -> int:
         """How many there are."""
         return len(self.recordings)

@@ -127,7 +127,9 @@ def leaving_handle() -> Any:
 
 def _on_axis(numbers: FLOAT, log: bool) -> FLOAT:
     """Numbers as an axis has them, NaN for what has no place on it."""
-    return log10_of(numbers) if log else np.where(np.isfinite(numbers), numbers, np.nan)
+    if log:
+        return log10_of(numbers)
+    return np.asarray(np.where(np.isfinite(numbers), numbers, np.nan), dtype=np.float64)
 
 
 def _placed(runs: Sequence[FLOAT]) -> FLOAT:

@@ -94,8 +94,10 @@ def ticks_that_fit(axis: Any, places: Sequence[float], labels: Sequence[str], si
             box, dpi = axis.axes.bbox, axis.axes.figure.dpi
             low, high = sorted(axis.get_view_interval())
             room = (box.width if across else box.height) * 72 / dpi / max(high - low, 1e-9)
-            gap = min((abs(b - a) for a, b in pairwise(self.locs)), default=1.0)
-            return self.locs[:: max(1, math.ceil(needed / max(room * gap, 1e-9)))]
+            gap = min((abs(b - a) for a, b in pairwise(places)), default=1.0)
+            return np.array(places, dtype=np.float64)[
+                :: max(1, math.ceil(needed / max(room * gap, 1e-9)))
+            ]
 
     axis.set_major_locator(Fitting(places))
     axis.set_major_formatter(FuncFormatter(lambda place, _: names.get(float(place), "")))
@@ -108,8 +110,9 @@ def nothing_finite(ax: Axes) -> bool:
         if line.get_transform() == ax.transData and np.isfinite(line.get_ydata(orig=False)).any():
             return False
     ax.tick_params(axis="y", left=False, labelleft=False)
-    ax.text(0.5, 0.5, "no finite number above 0", transform=ax.transAxes, ha="center", va="center",
-            fontsize="small", color=DARK)  # fmt: skip
+    ax.text(0.5, 0.5, "no finite\nnumber above 0", transform=ax.transAxes, ha="center",
+            va="center", fontsize="small", color=DARK, zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2.0})  # fmt: skip
     return True
 
 
