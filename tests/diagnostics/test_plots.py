@@ -102,6 +102,20 @@ def test_panels_are_per_activation_and_a_label_keeps_its_colour(found):
     ]  # fmt: skip
 
 
+def test_gradients_that_overflow_leave_the_scale_that_the_others_need(found):
+    calm = found["tanh", "xavier"]
+    layers = list(found["tanh", "he"].layers)
+    for i, size in ((0, np.inf), (1, 1e30)):
+        spread = replace(layers[i].dz_rms, mean=size, min=size, max=size)
+        layers[i] = replace(layers[i], dz_rms=spread)
+    wild = replace(found["tanh", "he"], layers=tuple(layers))
+    figure = plots.decay_panels([calm, wild, found["relu", "he"]])
+    left, right = figure.axes
+    assert left.get_ylim() == right.get_ylim() and left.get_ylim()[1] < 3
+    assert [text.get_text() for text in left.texts] == ["up to 30"] and not right.texts
+    assert "leaves the scale" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_there_is_no_tick_for_a_layer_that_does_not_exist(found):
     ax = plots.decay(found["tanh", "he"])
     assert ax.get_xticks().tolist() == [1, 2, 3, 4, 5, 6]

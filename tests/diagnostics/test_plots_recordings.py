@@ -557,7 +557,7 @@ def boxes_of(axis):
     return [text.get_window_extent() for text in texts]
 
 
-@pytest.mark.parametrize("layers", [5, 18, 200])
+@pytest.mark.parametrize("layers", [5, 24, 200])
 @pytest.mark.parametrize("size", [(6.4, 4.8), (3.4, 2.4)])
 def test_labels_of_layers_do_not_lie_over_each_other(size, layers):
     rec = Recording([f"encoder.block{i}.attention.linear" for i in range(layers)])

@@ -143,7 +143,8 @@ def _until(path: Floats, across: tuple[float, float], up: tuple[float, float]) -
     x, y = path.T
     inside = (across[0] <= x) & (x <= across[1]) & (up[0] <= y) & (y <= up[1])
     if not inside.any():  # it may still cross the picture from one place to the next
-        return int(np.argmin([*np.isfinite(path).all(axis=1), False])), False
+        broken = np.flatnonzero(~np.isfinite(path).all(axis=1))
+        return int(broken[0]) if broken.size else len(path), False
     last = int(inside.nonzero()[0][-1])
     if last == len(path) - 1:
         return len(path), True

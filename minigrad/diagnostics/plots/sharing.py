@@ -127,14 +127,14 @@ def leaving_handle() -> Any:
 
 def _on_axis(numbers: FLOAT, log: bool) -> FLOAT:
     """Numbers as an axis has them, NaN for what has no place on it."""
-    if log:
-        return log10_of(numbers)
-    return np.asarray(np.where(np.isfinite(numbers), numbers, np.nan), dtype=np.float64)
+    placed: FLOAT = log10_of(numbers) if log else np.where(np.isfinite(numbers), numbers, np.nan)
+    return placed
 
 
 def _placed(runs: Sequence[FLOAT]) -> FLOAT:
-    found = np.concatenate([np.empty(0), *(run.ravel() for run in runs)])
-    return found[~np.isnan(found)]
+    found: FLOAT = np.concatenate([np.empty(0), *(run.ravel() for run in runs)])
+    numbers: FLOAT = found[~np.isnan(found)]
+    return numbers
 
 
 def _room(beyond: float, height: float) -> float:
