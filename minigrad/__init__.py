@@ -25,6 +25,7 @@ from minigrad.backend import device
 from minigrad.derivatives import hessian, hvp, jacobian, jvp, vjp
 from minigrad.gradcheck import gradcheck, gradgradcheck
 from minigrad.ops import *  # noqa: F403
+from minigrad.ops.table import op
 from minigrad.random import Generator, manual_seed
 from minigrad.tape import (
     enable_grad,
@@ -96,6 +97,7 @@ __all__ = [
     "mul",
     "nn",
     "no_grad",
+    "op",
     "ops",
     "optim",
     "permute",

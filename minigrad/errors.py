@@ -49,3 +49,7 @@ class OutOfRangeError(MinigradError, IndexError):
 
 class GraphError(MinigradError, RuntimeError):
     """A backward pass that cannot give a correct gradient: freed graph, changed value, ..."""
+
+
+class GradcheckError(MinigradError, AssertionError):
+    """A derivative that disagrees with its function, or a point where it has none."""

@@ -18,15 +18,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import grad
-from minigrad.errors import ArgumentError, DtypeError, MinigradError
+from minigrad.errors import ArgumentError, DtypeError, GradcheckError
 from minigrad.tape import enable_grad
 from minigrad.tensor import Tensor
 
 Function = Callable[..., Any]  # of Tensors, returning one Tensor or several
-
-
-class GradcheckError(MinigradError, AssertionError):
-    """A derivative that disagrees with its function, or a point where it has none."""
 
 
 def gradcheck(
@@ -62,7 +58,7 @@ def gradcheck(
     True
     >>> gradcheck(lambda x: x * mg.exp(x).detach(), x)
     Traceback (most recent call last):
-    minigrad.gradcheck.GradcheckError: gradcheck: d(output 0 at (1,)) / d(input 0 at (1,)): \
+    minigrad.errors.GradcheckError: gradcheck: d(output 0 at (1,)) / d(input 0 at (1,)): \
 backward gives 7.38906, the central difference 22.1672 (relative error 0.667); 2 of 4 entries differ
     """
     with enable_grad():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import ArgumentError, DtypeError, MinigradError
-from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from minigrad.errors import ArgumentError, DtypeError, GradcheckError, MinigradError
+from minigrad.gradcheck import gradcheck, gradgradcheck
 from minigrad.ops.table import op, op_with_parts
 
 

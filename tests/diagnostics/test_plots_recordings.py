@@ -518,7 +518,7 @@ def test_saturation_of_runs_and_of_one_kind_alone():
 
 def test_every_series_has_words_for_its_axis():
     from minigrad.diagnostics.plots.quantities import in_words
-    from minigrad.diagnostics.probing.recording import SERIES
+    from minigrad.diagnostics.probing.names import SERIES
 
     words = [in_words(series) for series in SERIES]
     assert len(set(words)) == len(words)

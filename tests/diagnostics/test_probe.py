@@ -10,7 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import Probe
-from minigrad.diagnostics.probing.recording import SERIES
+from minigrad.diagnostics.probing.names import SERIES
 from minigrad.diagnostics.probing.statistics import Statistics, histogram, signal_to_noise
 from minigrad.errors import ArgumentError, DtypeError, GraphError
 from minigrad.nn import functional as F

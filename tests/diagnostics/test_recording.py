@@ -13,7 +13,8 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import Probe
 from minigrad.diagnostics.probing.comparison import Comparison, compare
-from minigrad.diagnostics.probing.recording import MEASURED, SERIES, SIGNALS, Recording
+from minigrad.diagnostics.probing.names import MEASURED, SERIES, SIGNALS
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.probing.statistics import BIN_EDGES, BINS
 from minigrad.errors import ArgumentError, GraphError
 

@@ -14,7 +14,7 @@ import pytest
 
 from minigrad import backend, nn
 from minigrad.diagnostics.probing.gauge import CHUNK, fetched
-from minigrad.diagnostics.probing.recording import MEASURED
+from minigrad.diagnostics.probing.names import MEASURED
 from minigrad.diagnostics.probing.signals import SEEN, Signals
 from minigrad.diagnostics.probing.weights import Weights
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.diagnostics.plots.style import log10_of
-from minigrad.diagnostics.probing.recording import SIGNALS
+from minigrad.diagnostics.probing.names import SIGNALS
 
 FLOAT = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.diagnostics.probing.files import plain_number
-from minigrad.diagnostics.probing.recording import SERIES, Recording
+from minigrad.diagnostics.probing.names import SERIES
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.errors import ArgumentError
 

@@ -21,7 +21,8 @@ from minigrad.diagnostics.probing.layers import (
     named_layers,
     weights_of,
 )
-from minigrad.diagnostics.probing.recording import MEASURED, Recording
+from minigrad.diagnostics.probing.names import MEASURED
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.probing.recurrence import RECURRENT, RecurrenceHook
 from minigrad.diagnostics.probing.signals import SEEN, Signals
 from minigrad.diagnostics.probing.statistics import BINS

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minigrad.diagnostics.probing import files
+from minigrad.diagnostics.probing import files, tables
 from minigrad.diagnostics.probing.checks import (
     check_record,
     check_suffix,
@@ -20,41 +20,14 @@ from minigrad.diagnostics.probing.checks import (
     per_layer,
     unknown,
 )
+from minigrad.diagnostics.probing.names import COLUMN, MEASURED, SERIES, SIGNALS, STEP_SERIES
 from minigrad.diagnostics.probing.statistics import (
     BIN_EDGES,
     BINS,
     FLOAT,
-    Statistics,
     signal_to_noise,
 )
 from minigrad.errors import ArgumentError, GraphError
-
-# What is measured in: the output z of a layer, the output a of its activation, and the gradient
-# of the loss with respect to z and to the layer's weights.
-SIGNALS = ("z", "a", "dz", "dw")
-
-MEASURED = (
-    *(f"{signal}_{statistic}" for signal in SIGNALS for statistic in Statistics._fields),
-    "update_ratio", "saturated", "dead", "revived", "dw_clipped_rms", "dw_cosine",
-)  # fmt: skip
-
-# One further is computed from others when it is asked for.
-SERIES = (*MEASURED, "dw_snr")
-
-# What is kept of every single call of a layer that is called several times in a step.
-STEP_SERIES = ("z_rms", "dz_rms")
-
-COLUMN = {name: index for index, name in enumerate(MEASURED)}
-
-
-def columns_of(signal: str) -> slice:
-    """Where the statistics of a signal stand among the series that are measured."""
-    first = COLUMN[f"{signal}_{Statistics._fields[0]}"]
-    return slice(first, first + len(Statistics._fields))
-
-
-# What the table shows, with its headings.
-SHOWN = {"z_rms": "rms z", "dz_rms": "rms dL/dz", "dw_rms": "rms dL/dW", "update_ratio": "update/W"}
 
 
 class Recording:
@@ -316,41 +289,23 @@ class Recording:
         first           -   1.00e-03          -          -
         second          -   1.00e+00          -          -
         """
-        heading, rows = self._shown(record)
-        width = max(map(len, ["layer", *self.layers]))
-        titles = "".join(f"{title:>11}" for title in SHOWN.values())
-        lines = [heading, f"{'layer':<{width}}{titles}"]
-        lines += [
-            f"{name:<{width}}" + "".join(f"{cell:>11}" for cell in cells) for name, cells in rows
-        ]
-        return "\n".join(lines)
+        return tables.as_text(self._heading(record), self.layers, self._rows[record])
 
     def _repr_html_(self) -> str:
         """The last record as a table, for notebooks."""
         if not self.steps:
             return f"<p>{html.escape(repr(self))}</p>"
-        heading, rows = self._shown(-1)
-        titles = "".join(f"<th>{title}</th>" for title in ["layer", *SHOWN.values()])
-        body = "".join(
-            f"<tr><td>{html.escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-            for name, cells in rows
-        )
-        return f"<table><caption>{heading}</caption><tr>{titles}</tr>{body}</table>"
+        return tables.as_html(self._heading(-1), self.layers, self._rows[-1])
 
-    def _shown(self, record: int) -> tuple[str, list[tuple[str, list[str]]]]:
-        """Heading of one record, and per layer its cells."""
+    def _heading(self, record: int) -> str:
         if not self.steps:
             raise GraphError(
                 "table: nothing was recorded; run forward and backward inside `with probe:`"
             )
         if not isinstance(record, int | np.integer) or not -len(self) <= record < len(self):
             raise ArgumentError(f"table: no record {record!r}; there are {len(self)}, from 0 on")
-        row, loss = self._rows[record], self._losses[record]
-        heading = f"step {self.steps[record]}" + ("" if math.isnan(loss) else f", loss {loss:.4g}")
-        return heading, [
-            (layer, [_cell(name, numbers) for name in SHOWN])
-            for layer, numbers in zip(self.layers, row, strict=True)
-        ]
+        loss = self._losses[record]
+        return f"step {self.steps[record]}" + ("" if math.isnan(loss) else f", loss {loss:.4g}")
 
     # -- keeping it --------------------------------------------------------------------------
 
@@ -471,12 +426,3 @@ class Recording:
     def __repr__(self) -> str:
         span = f", steps {self.steps[0]} to {self.steps[-1]}" if self.steps else ""
         return f"<{type(self).__name__}: {len(self)} records of {len(self.layers)} layers{span}>"
-
-
-def _cell(name: str, numbers: FLOAT) -> str:
-    """One number of a layer's row. Where NaN arrived it says so; where nothing arrived, `-`."""
-    value = numbers[COLUMN[name]]
-    if name == "update_ratio":
-        return "-" if np.isnan(value) else f"{value:.2e}"
-    has_nans = numbers[COLUMN[f"{name.partition('_')[0]}_nans"]] > 0
-    return "-" if np.isnan(value) and not has_nans else f"{value:.2e}"

@@ -12,7 +12,7 @@ from minigrad import nn
 from minigrad.backend import Array
 from minigrad.diagnostics.probing.functional import ACTIVATIONS, is_linear, takers
 from minigrad.diagnostics.probing.gauge import RMS, Found, Gauge, merged
-from minigrad.diagnostics.probing.recording import COLUMN, columns_of
+from minigrad.diagnostics.probing.names import COLUMN, columns_of
 from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.diagnostics.probing.units import Units
 from minigrad.tape import Node

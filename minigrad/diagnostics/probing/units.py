@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.backend import CPU, Array, device_of
-from minigrad.diagnostics.probing.recording import COLUMN
+from minigrad.diagnostics.probing.names import COLUMN
 from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.nn.saturation import Flat, Interval, flat_parts
 

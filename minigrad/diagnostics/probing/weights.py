@@ -21,7 +21,7 @@ from minigrad.diagnostics.probing.gauge import (
     Scratch,
     merged,
 )
-from minigrad.diagnostics.probing.recording import COLUMN, columns_of
+from minigrad.diagnostics.probing.names import COLUMN, columns_of
 from minigrad.diagnostics.probing.statistics import BINS, FLOAT
 from minigrad.tensor import Tensor
 
