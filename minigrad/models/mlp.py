@@ -50,9 +50,10 @@ def deep_mlp(
     With `residual`, the layers between the first and the last stand in blocks with a way around
     them. "pre" goes around z, y = z + s branch(z), where a branch is norm, phi, Linear, as often
     as `block` says (He et al. 2016, Identity mappings; Xiong et al. 2020). "post" goes around a,
-    y = phi(norm(a + s branch(a))), and a branch begins and ends with a Linear layer (He et al.
-    2016, Deep residual learning). Without the way around, both are the plain network, with the
-    same weights. The blocks are named `block1`, ...; within one, `branch.layer2.linear`, ...
+    y = phi(norm(a + s branch(a))), and a branch begins and ends with a Linear layer (phi after the
+    sum: He et al. 2016, Deep residual learning; norm after the sum: Vaswani et al. 2017). Without
+    the way around, both are the plain network, with the same weights. The blocks are named
+    `block1`, ...; within one, `branch.layer2.linear`, ...
 
     Arguments:
         depth: number of Linear layers, the last one included.
