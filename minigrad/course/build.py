@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.course.pace import FAST
+from minigrad.course.pictures import fewer_colours
 from minigrad.errors import ArgumentError
 
 SOURCE = "lesson.py"
@@ -46,6 +47,7 @@ def build(folder: Path) -> Path:
     notebook = from_source(folder)
     execute(notebook, folder)
     remove_chance(notebook)
+    shrink_figures(notebook)
     path = folder / NOTEBOOK
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
     return path
@@ -108,6 +110,14 @@ def remove_chance(notebook: Any) -> None:
                 outputs.append(output)
         if cell.cell_type == "code":
             cell.outputs = outputs
+
+
+def shrink_figures(notebook: Any) -> None:
+    """Reduce the colours of all figures."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = fewer_colours(output.data["image/png"])
 
 
 def one_thread(environment: Any) -> dict[str, str]:
