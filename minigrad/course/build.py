@@ -21,6 +21,8 @@ SOURCE = "lesson.py"
 NOTEBOOK = "lesson.ipynb"
 TIME_LIMIT = 300  # seconds a cell; a lesson as a whole is to take less than 60 of CPU
 
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -122,7 +124,7 @@ def shrink_figures(notebook: Any) -> None:
 
 def one_thread(environment: Any) -> dict[str, str]:
     """An environment in which BLAS takes one thread, so that sums come out the same everywhere."""
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    threads = dict.fromkeys(THREADS, "1")
     figures = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     return {**environment, **threads, **figures}
 

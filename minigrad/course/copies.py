@@ -17,6 +17,7 @@ import minigrad
 from minigrad.errors import ArgumentError
 
 MEMORY = ".minigrad-lessons.json"
+PLAIN = ("README.md", "examples/*.py")  # the syllabus, whose tables the lessons cite, and scripts
 NOTEBOOK = "lesson.ipynb"
 NEWER = "lesson.new.ipynb"  # beside an edited one
 
@@ -39,6 +40,8 @@ def lessons_folder() -> Path:
 
 def copy_lessons(target: Path, source: Path | None = None) -> list[str]:
     """Copy every lesson's notebook to `target/<lesson>/lesson.ipynb`, never over an edited one.
+
+    The syllabus (`README.md`) and the examples come along, likewise.
 
     The copies hold no outputs, so that nobody sees a figure before guessing what it will show.
     A notebook that is there already is
@@ -73,6 +76,11 @@ def copy_lessons(target: Path, source: Path | None = None) -> list[str]:
         _copy_one(notebook, target / notebook.parent.name, memory)
         for notebook in sorted(source.glob(f"*/{NOTEBOOK}"))
     ]
+    said += [
+        _copy_plain(path, target / path.relative_to(source), memory)
+        for pattern in PLAIN
+        for path in sorted(source.glob(pattern))
+    ]
     (target / MEMORY).write_text(json.dumps(memory, indent=1) + "\n", encoding="utf-8")
     return said
 
@@ -91,12 +99,26 @@ def _copy_one(shipped_path: Path, folder: Path, memory: dict[str, str]) -> str:
     return f"{kept}, and {NEWER} too; rename one of them to get the newer lesson"
 
 
+def _copy_plain(shipped: Path, mine: Path, memory: dict[str, str]) -> str:
+    text = shipped.read_text(encoding="utf-8")
+    found = _sha256(mine.read_bytes()) if mine.exists() else None
+    done = _write(mine, text, found, _sha256(text.encode()), memory)
+    name = shipped.name if mine.parent.name != "examples" else f"examples/{shipped.name}"
+    return f"{done or 'kept':<9} {name}" + ("" if done else ": you edited it")
+
+
 def _place(shipped: dict[str, Any], path: Path, memory: dict[str, str]) -> str:
     """Write the notebook unless that would lose work; what was done, or "" where it would."""
-    new = checksum(shipped)
+    text = json.dumps(without_outputs(shipped), indent=1, ensure_ascii=False) + "\n"
+    found = _checksum_of_file(path) if path.exists() else None
+    return _write(path, text, found, checksum(shipped), memory)
+
+
+def _write(path: Path, text: str, found: str | None, new: str, memory: dict[str, str]) -> str:
+    """The same for any text, given the checksums of what is there and of what is to be there."""
     if not path.exists():
         done = "new"
-    elif (found := _checksum_of_file(path)) == new:
+    elif found == new:
         memory[_key(path)] = new
         return "unchanged"
     elif found is not None and found == memory.get(_key(path)):
@@ -104,8 +126,7 @@ def _place(shipped: dict[str, Any], path: Path, memory: dict[str, str]) -> str:
     else:
         return ""
     path.parent.mkdir(exist_ok=True)
-    text = json.dumps(without_outputs(shipped), indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     memory[_key(path)] = new
     return done
 
@@ -117,7 +138,11 @@ def _key(path: Path) -> str:
 def checksum(notebook: dict[str, Any]) -> str:
     """SHA-256 of the kind and the text of all cells."""
     cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
-    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+    return _sha256(json.dumps(cells).encode())
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from minigrad.course.build import THREADS
 from minigrad.errors import MinigradError
 
 
 def open_jupyterlab(folder: Path) -> None:
-    """Run JupyterLab in `folder` until it is shut down.
+    """Run JupyterLab in `folder` until it is shut down, on one BLAS thread unless told otherwise.
 
     Arguments:
         folder: where it opens.
@@ -24,7 +26,9 @@ def open_jupyterlab(folder: Path) -> None:
             "JupyterLab is not installed, so nothing was opened; install it with "
             "pip install 'minigrad[lessons]', or open the notebooks in another program"
         )
-    process = subprocess.Popen([sys.executable, "-m", "jupyterlab"], cwd=folder)
+    # Small matrices: several BLAS threads would make a lesson slower, and its numbers others.
+    environment = dict.fromkeys(THREADS, "1") | os.environ
+    process = subprocess.Popen([sys.executable, "-m", "jupyterlab"], cwd=folder, env=environment)
     while True:
         try:
             code = process.wait()

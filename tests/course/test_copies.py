@@ -40,7 +40,7 @@ def shipped(tmp_path):
     write_notebook(folder / "03_x" / "lesson.ipynb", "a = 1", "b = 2", outputs=[PRINTED])
     (folder / "03_x" / "lesson.py").write_text("a = 1")
     (folder / "03_x" / "claims.json").write_text("[]")
-    (folder / "README.md").write_text("for authors")
+    (folder / "notes.md").write_text("for authors")
     return folder
 
 
@@ -182,6 +182,22 @@ def test_no_lessons_anywhere_is_one_clear_error(tmp_path, monkeypatch):
 # -- JupyterLab and the command ---------------------------------------------------------------
 
 
+def test_the_syllabus_and_the_examples_come_along(mine, shipped):
+    (shipped / "README.md").write_text("rows", "utf-8")
+    (shipped / "examples").mkdir()
+    (shipped / "examples" / "a.py").write_text("1 + 1", "utf-8")
+    assert again(mine, shipped)[1:] == ["new       README.md", "new       examples/a.py"]
+    folder = mine.parent.parent
+    assert (folder / "README.md").read_text("utf-8") == "rows"
+    (shipped / "README.md").write_text("more rows", "utf-8")
+    (folder / "examples" / "a.py").write_text("my own", "utf-8")
+    assert again(mine, shipped)[1:] == [
+        "updated   README.md", "kept      examples/a.py: you edited it",
+    ]  # fmt: skip
+    assert (folder / "README.md").read_text("utf-8") == "more rows"
+    assert (folder / "examples" / "a.py").read_text("utf-8") == "my own"
+
+
 class Process:
     """Stands in for JupyterLab: interrupted once, then it ends."""
 
@@ -205,9 +221,12 @@ def test_without_jupyterlab_the_error_says_how_to_get_it(tmp_path, monkeypatch):
 def test_ctrl_c_is_left_to_jupyterlab(tmp_path, monkeypatch, code):
     process, calls = Process(code), []
 
-    def popen(command, cwd):
-        calls.append((command[1:], cwd))
+    def popen(command, cwd, env):
+        calls.append((command[1:], cwd, env["OPENBLAS_NUM_THREADS"], env["OMP_NUM_THREADS"]))
         return process
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")  # what one has set oneself is left
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
     monkeypatch.setattr(lab.importlib.util, "find_spec", lambda name: "found")
     monkeypatch.setattr(lab.subprocess, "Popen", popen)
@@ -216,7 +235,7 @@ def test_ctrl_c_is_left_to_jupyterlab(tmp_path, monkeypatch, code):
             lab.open_jupyterlab(tmp_path)
     else:
         lab.open_jupyterlab(tmp_path)
-    assert calls == [(["-m", "jupyterlab"], tmp_path)] and process.waits == 2
+    assert calls == [(["-m", "jupyterlab"], tmp_path, "3", "1")] and process.waits == 2
 
 
 @pytest.mark.parametrize("flags", [[], ["--no-open"]])
