@@ -31,8 +31,12 @@
 # - Each lesson builds its subject **by hand** on plain NumPy arrays first, then shows minigrad's
 #   own beside it and checks that the two agree. So nothing in here is magic.
 # - Near the end comes a **law check** (what a published paper predicts, and what you just measured)
-#   and a **claim court** (what is often said, put to the test).
+#   and a **claim court** (what is often said, put to the test). "Row 4.1" there is a line in the
+#   table of all such claims and verdicts, `README.md` in the folder `lessons` of the project; you
+#   do not need it to follow a lesson.
 # - Last come **exercises**. Their checks say what they measured and what they expected.
+# - A lesson computes for less than a minute in all. If it takes much longer, run `minigrad doctor`
+#   in a terminal; most often NumPy uses more threads than do it good.
 #
 # These copies are yours. Change what you like: `minigrad lessons` never overwrites a notebook that
 # you edited.
@@ -67,7 +71,7 @@
 # ## Does it work here?
 #
 # First the engine. minigrad computes derivatives exactly, by the chain rule. A derivative can also
-# be estimated: move $x$ a little both ways and look how much the result changes,
+# be estimated: move $x$ a little both ways and look at how much the result changes,
 #
 # $$f'(x) \approx \frac{f(x + h) - f(x - h)}{2h} .$$
 #
@@ -116,9 +120,9 @@ print(f"layer 1 gets {dz[0] / dz[48]:.0e} of what layer 49 gets; you guessed {gu
 # %% [markdown]
 # A straight line on this scale (each unit upwards is a factor of ten) says: every layer multiplies
 # by the same number. The dotted line, which lies right on the solid one, was not fitted to it. It
-# was computed from the formula of sigmoid and the variance of the weights alone. By lesson 4 you
-# will have built both yourself. (Solid, dL/dz, is the gradient at the output of a layer; dashed,
-# dL/dW, is that of its weights. Lesson 3 shows why the two have to be kept apart.)
+# was computed from the formula of sigmoid and the variances of weights and biases alone. By lesson
+# 4 you will have built both yourself. (Solid, dL/dz, is the gradient at the output of a layer;
+# dashed, dL/dW, is that of its weights. Lesson 3 shows why the two have to be kept apart.)
 
 # %%
 factor = (dz[4] / dz[48]) ** (1 / 44)

@@ -358,8 +358,8 @@ print(f"20 diamonds, every path: 3 · 2^20 - 2 = {3 * 2**20 - 2:,} steps; your g
 # %% [markdown]
 # Left: the walk along every path is a straight line on this axis, so it grows exponentially; the
 # two others visit every node once, and their curves lie on top of each other. Right: two walks are
-# correct, and the queue loses half of the truth with every diamond. Only the topological walk is
-# good in *both* panels.
+# correct, and the queue loses half of the truth with every further diamond. Only the topological
+# walk is good in *both* panels.
 #
 # ## 6 · From numbers to arrays
 #
@@ -556,14 +556,17 @@ for l, (dz, dW) in enumerate(zip(our_dz, our_dp[::2], strict=False)):
 #
 # $\partial L/\partial z_l$ lies **on the way**: the message passes through it to all layers below.
 # $\partial L/\partial W_l$ lies **beside the way**: $W_l$ is a leaf, what arrives there goes no
-# further. If the message on the way dies, everything below hears nothing. If a message beside the
-# way is small, that concerns one layer. Lesson 3 measures both through 30 layers.
+# further. If a message beside the way is small, that concerns one layer. If the message on the way
+# dies, everything below it on that way hears nothing. (Our diamonds leave a second way round each
+# $z_l$; in a plain stack of layers there is only the one. Lesson 9 is about that difference, lesson
+# 3 measures both kinds of gradient through a plain stack of 30 layers.)
 #
 # ## 8 · Ten thousand operations
 #
 # Does the engine still visit each node once in a chain of 10,000? We count the visits: ours in our
-# list, minigrad's with a *hook* on every node, a function that is called whenever a message
-# arrives. And we look at the time. Times are those of the machine that ran this notebook; yours
+# list, minigrad's with a *hook* on every node, a function that is called when backward comes to it.
+# (In a chain no walk can go wrong, so minigrad gets the hundred diamonds of section 5 as well.) And
+# we look at the time. Times are those of the machine that ran this notebook; yours
 # will be different, but the *slope* should not be: 1, that is, ten times the depth costs ten times
 # the time.
 
@@ -581,19 +584,30 @@ def minigrad_chain(n):
     return leaf, nodes
 
 
-def minigrad_visits(n):
-    """How often backward visits each node of the chain; and the gradient that it finds."""
-    visits = np.zeros(n, dtype=int)
-    leaf, nodes = minigrad_chain(n)
+def minigrad_diamonds(n):
+    leaf = h = mg.tensor(0.0, dtype=np.float64, requires_grad=True)
+    nodes = []
+    for _ in range(n):
+        t = mg.tanh(h)
+        h = h + t
+        nodes += [t, h]
+    return leaf, nodes
+
+
+def minigrad_visits(leaf, nodes):
+    """How often backward visits each of the nodes; and the gradient that it finds."""
+    visits = np.zeros(len(nodes), dtype=int)
     for place, node in enumerate(nodes):
         node.register_hook(lambda message, place=place: np.add.at(visits, place, 1))
     nodes[-1].backward()
     return visits, leaf.grad.item()
 
 
-their_visits = {depth: minigrad_visits(depth)[0] for depth in DEPTHS}
+# %%
+their_visits = {depth: minigrad_visits(*minigrad_chain(depth))[0] for depth in DEPTHS}
 our_visits = {depth: len(parents_first(chain(depth)[1])) for depth in DEPTHS}
-_, their_gradient = minigrad_visits(DEPTHS[-1])
+_, their_gradient = minigrad_visits(*minigrad_chain(DEPTHS[-1]))
+diamond_visits, diamond_gradient = minigrad_visits(*minigrad_diamonds(100))
 our_leaf, our_output = chain(DEPTHS[-1])
 walk(our_output)
 slope_product, v = 1.0, 0.5
@@ -606,6 +620,8 @@ print(f"ours:     {our_visits[DEPTHS[-1]]:,} visits, that of the leaf included")
 print(f"minigrad: {visits.sum():,} visits, at most {visits.max()} at a node")
 print(f"gradient: ours {our_leaf.grad:.6e}, minigrad's {their_gradient:.6e}, "
       f"product of the slopes {slope_product:.6e}")  # fmt: skip
+print(f"minigrad, 100 diamonds: {diamond_visits.sum()} visits, at most {diamond_visits.max()} at a "
+      f"node; gradient / 2^100 = {diamond_gradient / 2.0**100}")  # fmt: skip
 
 # %%
 seconds = {"ours": [], "minigrad": []}
@@ -637,9 +653,10 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# Both lines are straight with slope 1: a backward pass costs a fixed price per node. (In the right
-# panel the first points may lie higher, because starting costs something, too.) How the two compare
-# in time says little: minigrad's nodes are arrays, with checks; ours hold a single number.
+# Left both lines are straight with slope 1, right nearly so: a backward pass costs a fixed price
+# per node. (The first points may lie higher, because starting costs something, too, and the last
+# ones, where the graph outgrows the fast memory of the processor.) How the two compare in time says
+# little: minigrad's nodes are arrays, with checks; ours hold a single number.
 #
 # How does minigrad find its order? It does not search for one. Every operation gets a number when
 # it is recorded, 1, 2, 3, …, like a birth date. Parents are always older than their users. So it is
@@ -952,6 +969,9 @@ record(
               "a node that speaks before it has heard everything"),
         Claim("10,000-op chain, minigrad: most visits at a node", 1, visits.max(), 0,
               "each node once"),
+        Claim("100 diamonds, minigrad: most visits at a node", 1, diamond_visits.max(), 0,
+              "each node once"),
+        Claim("100 diamonds, minigrad: gradient / 2^100", 1, diamond_gradient / 2.0**100, 0, RULE),
         Claim("10,000-op chain: our gradient / product of slopes", 1,
               our_leaf.grad / slope_product, 1e-9, "chain rule"),
         Claim("10,000-op chain: minigrad's gradient / ours", 1, their_gradient / our_leaf.grad,
@@ -1189,7 +1209,8 @@ else:
     measured = walk_every_path(h)
     verdict = "correct" if steps_through_eight == measured else "not yet"
     print(f"exercise 4: {verdict}" + (f": {measured} steps for {len(parents_first(h))} nodes"
-          if verdict == "correct" else ": count each kind of node apart"))  # fmt: skip
+          if verdict == "correct" else f": you say {steps_through_eight}; one block alone takes 5, "
+          "count both sums and the input apart"))  # fmt: skip
 
 # %% [markdown]
 # **To think about** (no check):

@@ -134,8 +134,8 @@ def central_difference(f, x, h):
     return (f(above) - f(below)) / (above - below)
 
 
-x = np.array(0.7)
-print("    h    error of forward   error of central   (relative, float64, x = 0.7)")
+x = np.array(0.6)
+print("    h    error of forward   error of central   (relative, float64, x = 0.6)")
 for k in range(0, 16, 2):
     h = 10.0**-k
     errors = [abs(D(f, x, h) / df(x) - 1) for D in (forward_difference, central_difference)]
@@ -344,7 +344,8 @@ print(f"complex step, h = 1e-20: typical relative error {complex_step_error:.0e}
 # $$g \cdot (J v) = (J^\top g)\cdot v$$
 #
 # Left: differences, two evaluations. Right: the rule under test. Both are one number. If the rule
-# is wrong in any entry, a random $v$ brings it to light with probability 1.
+# is wrong in any entry, a random $v$ brings it to light with probability 1, unless the mistake is
+# so small that rounding hides it.
 
 
 # %%
@@ -600,10 +601,10 @@ plt.show()
 print("measured / law:", kink_ratio.round(3))
 
 # %% [markdown]
-# With $h = 10^{-6}$ one in 1.25 million entries is hit. That is rare in a small test. But in a ReLU
-# network where a weight moves a few million units at once, a step of that weight will push some of
-# them across their kink. So check networks at small sizes, and where a single entry disagrees, look
-# whether it sits at a kink before you look for a bug.
+# With $h = 10^{-6}$ one in 1.25 million entries is hit. That is rare in a small test. But one
+# weight of a ReLU network moves many units at once, in every example of the batch, and its step may
+# push some of them across their kink. So check networks at small sizes, and where a single entry
+# disagrees, look whether it sits at a kink before you look for a bug.
 
 # %% [markdown]
 # ## 8 · Two closed forms, checked
@@ -688,7 +689,7 @@ print(f"dL/dW: against differences {closed[1]:.0e}, against minigrad {closed[3]:
 # \sigma = \sqrt{\mathrm{mean}((x-\mu)^2) + \epsilon}$$
 #
 # ($\epsilon$, a small number, keeps the root away from 0; it is not the $\varepsilon$ of rounding.)
-# The trap: $\mu$ and $\sigma$ depend on $x$ as well. So $x$ reaches $y$ on three ways, and their
+# The trap: $\mu$ and $\sigma$ depend on $x$ as well. So $x$ reaches $y$ in three ways, and their
 # messages add up. We take the ways into account one after the other:
 #
 # 1. directly, with $\mu$ and $\sigma$ held constant: $\;g/\sigma$;
@@ -1007,7 +1008,7 @@ record(
 # grows, and the best it can do is $\varepsilon^{1/2}$ (forward) or $\varepsilon^{2/3}$ (central).
 # So a gradient check belongs in float64 with central differences and $h$ near $10^{-6}$, and
 # agreement in nine digits is success. Check with a random message at a random point, since a
-# message of ones and the point 0 hide half of all mistakes or more. At a kink there is no
+# message of ones hid three of our six mistakes, and the point 0 four. At a kink there is no
 # derivative to check, and within $h$ of one it is the difference that is wrong, not the rule. A
 # right gradient can still be used wrongly, so look at the loss after one small step, too.
 #
@@ -1182,13 +1183,15 @@ if best_h_of_four_points is None:
 else:
     x, tried = np.random.default_rng(0).uniform(-1.2, 1.2, size=2000), np.logspace(-6, -1, 41)
     off = []
-    for h in tried:
+    for h in (*tried, best_h_of_four_points):
         quotient = (8 * (f(x + h) - f(x - h)) - f(x + 2 * h) + f(x - 2 * h)) / (12 * h)
         off.append(np.median(np.abs(quotient / df(x) - 1)))
+    yours = off.pop()
     measured = tried[np.argmin(off)]
     good = measured / 5 <= best_h_of_four_points <= measured * 5
     found = f"the best h measured is {measured:.0e}, with an error of {min(off):.0e}"
-    print("exercise 4:", f"correct: {found}" if good else "not yet: balance h⁴ with ε/h")
+    hint = f"not yet: with yours the error is {yours:.0e}, {min(off):.0e} is possible; "
+    print("exercise 4:", f"correct: {found}" if good else hint + "balance h⁴ with ε/h")
 
 # %% [markdown]
 # **To think about** (no check):

@@ -59,11 +59,11 @@ from minigrad.diagnostics import (
 )
 from minigrad.models import deep_mlp
 
-SEEDS = range(full_or_fast(10, fast=3))  # for laws: cheap, so there are many
+SEEDS = range(full_or_fast(6, fast=3))  # for laws: cheap, so there are more
 TRAINING_SEEDS = range(full_or_fast(3, fast=2))  # training takes longer
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-plt.rcParams["figure.dpi"] = 88
+plt.rcParams["figure.dpi"] = 110
 
 # %% [markdown]
 # ## 1 · Two knobs
@@ -200,9 +200,11 @@ print("one layer later:                             ", variance_map(q_star, 1.0,
 #
 # Backward, the chain rule takes two steps a layer. Through the weights, with $a_j = \varphi(z_j)$:
 # $\partial L/\partial a_j = \sum_i W_{ij}\,\partial L/\partial z'_i$, again a sum of $n$
-# independent terms, so the mean square is multiplied by $n \cdot \sigma_w^2/n = \sigma_w^2$.
-# Then through the activation, times $\varphi'(z_j)$: the mean square is multiplied by
-# $\mathrm{E}[\varphi'^2]$. Together
+# independent terms, so the mean square is multiplied by $n \cdot \sigma_w^2/n = \sigma_w^2$. Then
+# through the activation, times $\varphi'(z_j)$: the mean square is multiplied by
+# $\mathrm{E}[\varphi'^2]$. (One thing we took for granted: that $\partial L/\partial z'_i$ knows
+# nothing of these $W_{ij}$, though the forward pass used the same ones. The wider the network, the
+# less it matters; section 4 puts it to the test.) Together
 #
 # $$g_l = \chi\, g_{l+1}, \qquad
 # \chi = \sigma_w^2\,\mathrm{E}\left[\varphi'(\sqrt q\,x)^2\right],$$
@@ -429,13 +431,13 @@ plt.show()
 # Three activations, fourteen pairs of knobs, factors from 0.05 to 1.5: all on the line. Left of the
 # grey line gradients vanish, right of it they explode.
 #
-# In the magnified picture single networks miss the law by a few percent, the bars, but their means
-# lie within about one percent. (The four ReLU points are equally far off because their weights are
-# the same draws, only scaled.) The means lie a little *below* 1 rather than above, and that is no
-# accident. The theory is for infinite width; at width $n$ the factor of each layer fluctuates
-# around $\chi$, and a product of fluctuating numbers typically comes out smaller than the product
-# of their means (0.9 times 1.1 is 0.99). The deficit is of the order of $1/n$, here half a percent
-# to one percent.
+# In the magnified picture single networks miss the law by a few percent, the bars. Their means lie
+# closer, and the more seeds the closer. (The four ReLU points are equally far off because their
+# weights are the same draws, only scaled.) A little should even be missing: the theory is for
+# infinite width. At width $n$ the factor of each layer fluctuates around $\chi$, and a product of
+# fluctuating numbers typically comes out smaller than the product of their means (0.9 times 1.1 is
+# 0.99). The deficit is of the order of $1/n$. At width 200 that is less than the scatter; at width
+# 25 it is plain to see, and you may look ("To think about", 1).
 
 # %% [markdown]
 # ## 5 · The decay plot
@@ -491,7 +493,8 @@ for name, sigma_w2 in NETWORKS.items():
 # %% [markdown]
 # Three fates of one network, and the only difference is one number. With biases the signal stands
 # still at $q^*$, so here dL/dW runs parallel to dL/dz. (Without biases and below $\sigma_w^2 = 1$
-# it would be flat, as lesson 3 shows. Always look at both.)
+# it would be flat, as lesson 3 shows. Always look at both.) Where a solid line leaves its dotted
+# one, the few percent a layer by which single networks miss the law have added up over 60 layers.
 #
 # ## 6 · The depth scale and the edge of chaos
 #
@@ -580,7 +583,7 @@ plt.show()
 grid = measure_trainability(
     TrainabilityConfig(
         depths=full_or_fast((10, 20, 40, 60), fast=(10, 60)),
-        sigma_w2=full_or_fast((1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0), fast=(1.0, 1.75, 4.0)),
+        sigma_w2=full_or_fast((1.0, 1.25, 1.5, 1.75, 2.5, 3.0, 4.0), fast=(1.0, 1.75, 4.0)),
         steps=full_or_fast(100, fast=60),
     ),
     progress=False,
@@ -593,21 +596,23 @@ depths, variances = np.array(grid.config.depths), grid.config.sigma_w2
 limit = np.array([6 * theory.xi_c(s, grid.config.sigma_b2) for s in variances])
 learned = grid.loss < 0.75 * grid.chance
 allowed = depths[:, None] < limit
-agreement = np.mean(learned == allowed)
+within, beyond = learned[allowed], learned[~allowed]
 print("sigma_w^2       " + "".join(f"{s:>7}" for s in variances))
 print("6 xi_c, layers  " + "".join(f"{d:>7.0f}" for d in limit))
 for depth, losses in zip(depths, grid.loss, strict=True):
     print(f"loss, depth {depth:>3} " + "".join(f"{loss:>7.2f}" for loss in losses))
-print(f"theory and training agree in {agreement:.0%} of the cells")
+print(f"cells that learned: {within.sum()} of {within.size} within the limit, "
+      f"{beyond.sum()} of {beyond.size} beyond it")  # fmt: skip
 
 # %% [markdown]
-# The curve was drawn without training anything, and the bright region follows it: up to the left,
-# up to the right, and open at the top where $\sigma_w^2$ is critical. A cell counts as "learned"
-# where the loss has lost a quarter of the $\ln 10 = 2.30$ of a blind guess.
+# The curve was drawn without training anything, and the bright region stays under it: low at both
+# sides, and open at the top where $\sigma_w^2$ is critical. A cell counts as "learned" where the
+# loss has lost a quarter of the $\ln 10 = 2.30$ of a blind guess.
 #
-# Not every cell agrees. Cells near the curve are on their way and would need more steps, and a
-# network can also fail for reasons that this theory does not know. The limit is a rule of thumb
-# about *depth*, not a promise of success.
+# Read the last line. Beyond the limit nothing learned. Within it most cells did, but perhaps not
+# all: cells near the curve are on their way and would need more steps, and a network can also fail
+# for reasons that this theory does not know. So the limit is a rule of thumb about *depth*:
+# crossing it was fatal in every cell, keeping it is no promise of success.
 #
 # ## 8 · Law check: exactly on the edge
 #
@@ -687,7 +692,7 @@ print(f"rms of dL/dz: x {gain_chi**0.5:.3f} a layer, x {gain_chi**30:.0f} over 6
 gain_losses = np.array([
     measure_trainability(
         TrainabilityConfig(depths=(10, 80), sigma_w2=(1.0, gain**2), sigma_b2=0.0,
-                           steps=full_or_fast(100, fast=60), seed=seed),
+                           steps=full_or_fast(80, fast=60), seed=seed),
         progress=False,
     ).loss
     for seed in TRAINING_SEEDS
@@ -702,7 +707,7 @@ print(f"six depth scales at gain 5/3: {6 * theory.xi_c(gain**2, 0.0):.0f} layers
 # **Verdict: half of it holds.** The signal is kept alive: it settles, where gain 1 lets it fade. In
 # a network of 10 layers that even helps, and it learns faster. But $\chi_1 = 1.21$: the gradient
 # grows by ten percent a layer, and at 80 layers the network with gain 1 learns and the one with 5/3
-# does not. A healthy gain for ten layers is not a healthy gain for eighty.
+# hardly at all. A healthy gain for ten layers is not a healthy gain for eighty.
 #
 # ### "Instability stops training." Why?
 #
@@ -778,7 +783,8 @@ plt.show()
 #
 # How short must the step be? A small change in the first layers grows by $\sqrt{\chi_1}$ a layer on
 # its way up (section 6), by $\chi_1^{30}$ over 60 layers. So honest steps should be shorter by that
-# factor than at $\chi_1 = 1$: here $1.342^{30} = 6{,}900$. That is the order of magnitude you see.
+# factor than at $\chi_1 = 1$: here $1.342^{30} = 6{,}900$. The measured ratio is about ten
+# thousand: the order of magnitude is right.
 #
 # The vanishing network is honest over the longest distance of all. So why does it not learn?
 #
@@ -809,15 +815,15 @@ for name, sigma_w2 in NETWORKS.items():
 # get almost none of it. Each half has what the other one lacks.
 #
 # Second: the learning rate. Could a larger $\alpha$ make up for a small gradient? We train all
-# three with many values of $\alpha$.
+# three at rates that reach over two powers of ten.
 
 # %%
-RATES = full_or_fast((1e-3, 3e-3, 1e-2, 3e-2), fast=(3e-3,))
+RATES = full_or_fast((3e-4, 3e-3, 3e-2), fast=(3e-3,))
 by_rate = np.array([
     [
         measure_trainability(
             TrainabilityConfig(depths=(60,), sigma_w2=tuple(NETWORKS.values()), lr=lr, seed=seed,
-                               steps=full_or_fast(80, fast=60)),
+                               steps=50),
             progress=False,
         ).loss[0]
         for lr in RATES
@@ -833,7 +839,7 @@ for place, (name, (colour, style)) in enumerate(styles.items()):
     ax.plot(RATES, losses.mean(axis=0), style, marker="o", color=colour, label=name, lw=2)
     ax.fill_between(RATES, losses.min(axis=0), losses.max(axis=0), color=colour, alpha=0.2, lw=0)
 ax.axhline(np.log(10), ls=":", color="black", label="blind guess: ln 10")
-ax.set(xscale="log", xlabel=r"learning rate $\alpha$", ylabel="loss after training", ylim=(0, 2.7))
+ax.set(xscale="log", xlabel=r"learning rate $\alpha$", ylabel="loss after 50 steps", ylim=(0, 2.7))
 ax.set_title(r"60 tanh layers, momentum 0.9, $\sigma_w^2$ in brackets")
 ax.grid(alpha=0.25)
 ax.legend(loc="lower left")
@@ -850,15 +856,23 @@ print("your guess of the best sigma_w^2 for 60 layers:", guess_best_sigma_w2)
 # **Verdict: both hold, and they belong together.** Vanishing stops learning at *every* rate that we
 # tried: the curve is flat at the blind guess. $\alpha$ multiplies all layers alike; it cannot give
 # the lower layers what they lack without giving the upper ones too much. In the exploding network
-# small rates win a little and no more. Only in the critical network does $\alpha$ matter a great
-# deal: there is a window, and beyond it this network fails, too. So first the initialization, then
-# the learning rate. The other way round there is nothing to tune.
+# none wins more than a little. Only in the critical network does $\alpha$ matter a great deal: it
+# learns within a window, too slowly below it and not at all beyond it. So first the initialization,
+# then the learning rate. The other way round there is nothing to tune.
 #
-# How clipping helps (the rest of row 4.12) is measured in lesson 12, the choice of $\alpha$ in
-# lesson 13.
+# The rest of row 4.12: initialization or regularization is the question of lessons 5 and 9,
+# clipping that of lesson 12, the choice of $\alpha$ that of lesson 13.
 
 # %% [markdown]
 # ## 10 · What we found
+#
+# The laws, each with what was predicted and what this notebook measured. The same table is written
+# to `claims.json` beside this notebook, and a test runs this lesson and checks it. Where do the
+# tolerances come from? One network of width 200 misses $\chi_1$ by 0.6 to 2.3 percent, depending on
+# the activation (standard deviation over 24 other seeds). We compare means of at least three, and
+# allow 2.5 to 4 percent, which is three times the scatter of such a mean or more. Of the map we
+# claim only what held for other seeds, too. Honest steps are a matter of orders of magnitude, so
+# one power of ten is allowed.
 
 # %%
 MEAN_FIELD = "Schoenholz et al. 2017"
@@ -895,7 +909,9 @@ record(
               0.03, "against a well-known default"),
         Claim("tanh + Xavier: mean square of z at layer 50 is 1/(2·50), not 0.25", 0.01,
               q_measured[:, 49].mean(), 0.0025, "variance map of tanh at σ_w² = 1"),
-        Claim("trainability: share of cells where loss and 6 ξ_c agree", 1, agreement, 0.25,
+        Claim("trainability: cells deeper than 6 ξ_c that learned", 0, beyond.sum(), 0,
+              MEAN_FIELD + ", figure 5"),
+        Claim("trainability: share of the cells within 6 ξ_c that learned", 1, within.mean(), 0.25,
               MEAN_FIELD + ", figure 5"),
         Claim("60 layers: 1 if σ_w² = 1.76 beats 1.1 and 4 in all seeds, whatever α", 1,
               int(critical_wins), 0, MEAN_FIELD + "; article rows 4.12, 5.7"),
@@ -942,10 +958,20 @@ def check_number(name, found, wanted, tolerance, what):
     return None
 
 
+def tried(exercise, answer, *arguments):
+    """What the answer returns, and None; or None and what to say if it failed."""
+    try:
+        return answer(*arguments), None
+    except Exception as error:
+        return None, f"{exercise}: not yet: failed with {type(error).__name__}: {error}"
+
+
 def check_chi1():
     cases = (("sin", mg.sin, 1.8, 0.1), ("tanh", mg.tanh, 1.3, 0.2), ("erf", mg.erf, 0.9, 0.02))
     for name, phi, sigma_w2, sigma_b2 in cases:
-        found = chi1(phi, sigma_w2, sigma_b2)
+        found, failed = tried("exercise 1", chi1, phi, sigma_w2, sigma_b2)
+        if failed:
+            return failed
         if found is None:
             return "exercise 1: not written yet"
         wanted = theory.chi_1(sigma_w2, sigma_b2, phi)
@@ -976,7 +1002,10 @@ def check_read_factor():
             probed(random_network(depth, sigma_w2, sigma_b2, seed, 128)).series("dz_rms")[0]
             for seed in (11, 12, 13)
         ]
-        found = read_factor(np.exp(2 * np.mean(np.log(runs), axis=0)))
+        g = np.exp(2 * np.mean(np.log(runs), axis=0))
+        found, failed = tried("exercise 2", read_factor, g)
+        if failed:
+            return failed
         if found is None:
             return "exercise 2: not written yet"
         wanted = theory.chi_1(sigma_w2, sigma_b2)
@@ -1002,7 +1031,9 @@ def largest_depth(sigma_w2, sigma_b2):
 # %%
 def check_largest_depth():
     for sigma_w2, sigma_b2 in ((1.0, 0.05), (1.2, 0.3), (1.6, 0.08)):
-        found = largest_depth(sigma_w2, sigma_b2)
+        found, failed = tried("exercise 3", largest_depth, sigma_w2, sigma_b2)
+        if failed:
+            return failed
         if found is None:
             return "exercise 3: not written yet"
         wanted = int(6 * theory.xi_gradient(sigma_w2, sigma_b2))
@@ -1017,13 +1048,12 @@ print(check_largest_depth())
 # %% [markdown]
 # **To think about** (no check):
 #
-# 1. In section 4 the measured factors lie up to one percent below $\chi_1$ at width 200. What
-#    would you expect at width 50? Change `WIDTH` and see. What does that mean for very deep, narrow
-#    networks?
-# 2. ReLU has $\chi = \sigma_w^2/2$ for every $q$, and with $\sigma_w^2 = 2$ it is critical. Why can
-#    it not be critical with biases?
-# 3. Why is the fixed point with $\chi_1 = 1$ the place to *start*, and why does nobody ask whether
-#    the network stays there while it learns?
+# 1. What would the table of section 4 look like at width 25? Guess, then set `WIDTH` to it and run
+#    that section again. What does it mean for very deep, narrow networks?
+# 2. ReLU has $\chi = \sigma_w^2/2$ for every $q$, and with $\sigma_w^2 = 2$ it is critical. Give it
+#    biases as well: what does the variance map do to $q$, layer by layer?
+# 3. $\chi_1 = 1$ is a statement about the first step. How would you find out what becomes of the
+#    factor while the network learns?
 #
 # ## Further reading
 #
@@ -1033,5 +1063,7 @@ print(check_largest_depth())
 #   in deep neural networks through transient chaos*, NeurIPS. The variance map, order and chaos.
 # - X. Glorot, Y. Bengio (2010): *Understanding the difficulty of training deep feedforward neural
 #   networks*, AISTATS. The same idea for the linear regime.
+# - K. He, X. Zhang, S. Ren, J. Sun (2015): *Delving deep into rectifiers: surpassing human-level
+#   performance on ImageNet classification*, ICCV. Why ReLU needs $\sigma_w^2 = 2$.
 # - S. Hayou, A. Doucet, J. Rousseau (2019): *On the impact of the activation function on deep
 #   neural networks training*, ICML. The edge of chaos for many activations.

@@ -147,6 +147,7 @@ print("these help:", "no guess yet" if guess_which_help is None else sorted(gues
 # a group for the others, with one group or four.
 
 # %%
+# The values that minigrad takes, as PyTorch does.
 EPS = {"batch": 1e-5, "layer": 1e-5, "group": 1e-5, "rms": np.finfo(np.float64).eps}
 
 
@@ -323,7 +324,7 @@ for kind in ("none", *EPS):
 #
 # ## 5 · Measure: six networks, several seeds
 #
-# One network is one throw of the dice. `measure_decay` draws one network and one batch per seed and
+# One network is one throw of the dice. So we draw one network and one batch per seed, and `Probe`
 # reads every layer. From the curve we take one number, the factor $\chi$ on the mean square per
 # layer. We read it between layer 45 and layer 10, away from both ends, because the first layers
 # still know the input and the last one has only 10 units:
@@ -336,19 +337,25 @@ KINDS = ("none", "batch", "layer", "rms", "group", "weight")
 NEAR, FAR = 10, 45  # layers
 
 
-def chi(decay, series="dz_rms"):
+def probe_plain(kind, seed, activation="relu", init="he", batch=BATCH):
+    """A Probe on the first step of a network and a batch, both drawn from the seed."""
+    generator = mg.Generator(seed)
+    images = generator.fork("batch").permutation(len(pixels))[:batch]
+    model = deep_mlp(DEPTH, WIDTH, activation, init, kind, generator=generator, dtype=np.float64)
+    with Probe(model, include=mg.nn.Linear, full=0) as probe:
+        F.cross_entropy(model(mg.tensor(pixels[images])), mg.tensor(digits.y[images])).backward()
+    return probe
+
+
+def chi(dz_rms):
     """The factor on the mean square per layer towards the input."""
-    values = [getattr(layer, series).mean for layer in decay.layers]
-    return (values[NEAR - 1] / values[FAR - 1]) ** (2 / (FAR - NEAR))
-
-
-def configuration(kind, seeds, activation="relu", init="he", batch=BATCH):
-    return DecayConfig(DEPTH, WIDTH, activation, init, kind, batch, tuple(seeds), "float64")
+    return (dz_rms[NEAR - 1] / dz_rms[FAR - 1]) ** (2 / (FAR - NEAR))
 
 
 def factors(kind, seeds=SEEDS, **changes):
     """chi of each seed."""
-    return np.array([chi(measure_decay(configuration(kind, [seed], **changes))) for seed in seeds])
+    probes = [probe_plain(kind, seed, **changes) for seed in seeds]
+    return np.array([chi(probe.series("dz_rms")[0]) for probe in probes])
 
 
 relu = {kind: factors(kind) for kind in KINDS}
@@ -364,11 +371,15 @@ print(f"\nyour guesses: batch {guess_batch_factor}, layer {guess_layer_factor}")
 # little above: its sets have only 32 numbers). Batch norm, the most famous remedy of all, does not:
 # it multiplies the square by almost 1.5 in *every* layer.
 #
-# Here is the whole curve, for a few of the seeds. **Solid: dL/dz. Dashed: dL/dW. Dotted: the theory
-# of dL/dz**, on a scale of powers of ten. The band reaches from the smallest seed to the largest.
+# Here is the whole curve, for a few of the seeds, by `measure_decay`, which adds the theory.
+# **Solid: dL/dz. Dashed: dL/dW. Dotted: the theory of dL/dz**, on a scale of powers of ten. The
+# band reaches from the smallest seed to the largest.
 
 # %%
-decays = {kind: measure_decay(configuration(kind, FEW)) for kind in KINDS}
+decays = {
+    kind: measure_decay(DecayConfig(DEPTH, WIDTH, "relu", "he", kind, BATCH, FEW, "float64"))
+    for kind in KINDS
+}
 COLOURS = dict(zip(KINDS, ("0.3", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00"),
                    strict=True))  # fmt: skip
 
@@ -462,7 +473,7 @@ for kind in KINDS:
 # `theory` computes the averages by numerical integration.
 
 # %%
-BATCH_SIZES = full_or_fast((4, 8, 16, 32, 128), fast=(4, 128))
+BATCH_SIZES = full_or_fast((4, 8, 16, 128), fast=(4, 128))
 by_batch = {
     kind: np.array([
         relu[kind] if size == BATCH else factors(kind, batch=size) for size in BATCH_SIZES
@@ -499,11 +510,13 @@ plt.show()
 # %% [markdown]
 # - **Batch norm gets worse as the batch gets smaller**: the estimate of $s$ is rough, and dividing
 #   by a rough number costs. Layer norm asks nobody else and does not care.
-# - **With tanh, both explode**, by about 1.18 a layer, layer norm too. At variance 1, tanh hands on
-#   a mean square of $\overline{\varphi^2} = 0.39$, but lets $\overline{\varphi'^2} = 0.46$ of the
-#   message back. The norm makes up for the loss of signal on the way up, and so gives the message
-#   too much on the way down. "Layer norm: factor 1" is a law about ReLU, not about layer norm.
-#   (Both come out a little above the law: 128 is not infinitely wide.)
+# - **With tanh, both explode**, the square by about 1.18 a layer, layer norm too. At variance 1,
+#   tanh hands on a mean square of $\overline{\varphi^2} = 0.39$, but lets
+#   $\overline{\varphi'^2} = 0.46$ of the message back. The norm makes up for the loss of signal on
+#   the way up, and so gives the message too much on the way down. "Layer norm: factor 1" is a law
+#   about ReLU, not about layer norm.
+#   (Both come out a little above the law, which is about infinitely many units and, for batch
+#   norm, images: 128 digits, in part alike, are not quite a "large" set.)
 
 # %% [markdown]
 # ## 7 · What a flat gradient does not tell
@@ -572,7 +585,7 @@ print("layer 49:", {kind: round(float(found[:, -1].mean()), 3) for kind, found i
 # %%
 guess_depends_on_depth = None  # "pre" or "post"
 
-BLOCKS = (8, 12, 16, 24, 32)
+BLOCKS = full_or_fast((8, 12, 16, 24, 32), fast=(8, 16, 32))
 
 
 def probe_residual(residual, blocks, seed, scale=1.0):
@@ -667,7 +680,12 @@ pre_slope, post_slope = (slope(BLOCKS, last_block[r]).mean() for r in ("pre", "p
 pre_law = slope(BLOCKS, (v0 + np.array(BLOCKS)) ** -0.5)
 print(f"v0 = {v0:.2f}")
 print(f"pre-norm:  slope {pre_slope:+.2f}, law {pre_law:+.2f} for 8 to 32 blocks, -0.5 for many")
-print(f"post-norm: slope {post_slope:+.2f}, law 0")
+print(f"post-norm: slope {post_slope:+.2f}, law 0; your guess: {guess_depends_on_depth}")
+
+# %% [markdown]
+# Look back at the slopes per seed: one network's scatters by about 0.1 around the law, since a
+# single last block is a small thing to measure. The mean over the seeds tells the two kinds apart
+# beyond doubt; it does not tell $-0.45$ from $-0.4$.
 
 # %% [markdown]
 # ## 9 · Claim court
@@ -701,8 +719,8 @@ for kind in KINDS:
 #
 # **Weight norm does neither.** As minigrad has it, it starts with $g$ equal to the length of each
 # row: then $W$ is what it was, and at the first step the network is the plain one. It changes how
-# one *moves* from there, not where one starts. (Salimans and Kingma know this: their paper sets $g$
-# and the bias from a first batch of data.)
+# one *moves* from there, not where one starts. (Salimans and Kingma therefore set $g$ and the bias
+# from a first batch of data.)
 #
 # ### "Layer norm and batch norm are interchangeable"
 #
@@ -729,13 +747,13 @@ for kind in ("batch", "layer"):
 # ### "Put the norm anywhere, as long as there is one"
 #
 # Let us train. 66 layers, ReLU, He, 64 units, batches of 64 images, plain gradient descent. The
-# repairs come one at a time, one row each, at two learning rates. The number is the loss
+# repairs come one at a time, one row each, with a column per learning rate. The number is the loss
 # over the last ten steps, its mean over the seeds; guessing blindly costs $\ln 10 = 2.303$.
 
 # %%
 STEPS = full_or_fast(40, fast=20)
 RATES = full_or_fast((0.03, 0.1), fast=(0.1,))
-TRAINING_SEEDS = range(3)
+TRAINING_SEEDS = range(full_or_fast(3, fast=2))
 
 
 def train(seed, lr, norm, residual):
@@ -771,10 +789,10 @@ for name, (norm, residual) in REPAIRS.items():
 
 # %% [markdown]
 # Read the table from top to bottom. Neither the plain network nor the two with a norm gets clearly
-# below the blind guess in so few steps: one has images that are all alike, the other an exploding
-# gradient. The way around alone, with the norm *on* it, does not help either. The last row has the
-# same parts as the row above it. Only the norm has moved into the branch, and the network learns at
-# both rates.
+# below the blind guess in so few steps: with batch norm the gradient explodes, with layer norm or
+# none the images are all alike. The way around alone, with the norm *on* it, does not help either.
+# The last row has the same parts as the row above it. Only the norm has moved into the branch, and
+# the network learns at every rate of the table.
 #
 # **Verdict: does not hold.** Post-norm networks can be trained, and famous ones were; they need a
 # learning rate that starts tiny and rises (*warm-up*, lesson 13), which is what Xiong et al. set
@@ -838,7 +856,7 @@ record(
 # layer, whatever the weights are, because it throws away the mean that all images share; layer, RMS
 # and group norm set none, and let the images grow alike. Weight norm changes nothing at the first
 # step. In a residual network a norm inside the branch leaves the way around free, and the gradient
-# of the last block falls as $K^{-1/2}$; a norm after the sum does not scale it with $K$ at all. Ask
+# of the last block falls as $K^{-1/2}$; with a norm after every sum it does not depend on $K$. Ask
 # of every normalization three things: over which set, at which place, and what does it throw away?
 #
 # ## 11 · Exercises
@@ -877,7 +895,7 @@ def check_layer_norm_backward():
         if got.shape != wanted.shape:
             return f"exercise 1: not yet: {name} has shape {got.shape}, expected {wanted.shape}"
         off = np.abs(got - wanted).max() / np.abs(wanted).max()
-        if not off < 1e-8:
+        if not off < 1e-7:
             return f"exercise 1: not yet: {name} is off by {off:.1e} of its largest entry"
     return "exercise 1: correct, all three gradients agree to rounding"
 
@@ -995,7 +1013,8 @@ def check_last_block_law():
         answers = [last_block_law(v0, blocks, 1.0) for blocks in BLOCKS]
         if answers[0] is None:
             return "exercise 4: not written yet"
-        exponent = float(slope(BLOCKS, np.array(answers, dtype=float)))
+        with np.errstate(invalid="ignore"):  # a negative size has no logarithm: then NaN
+            exponent = float(slope(BLOCKS, np.array(answers, dtype=float)))
         said = float(last_block_law(v0, 24, 0.25) / last_block_law(v0, 24, 1.0))
     except Exception as problem:
         return f"exercise 4: not yet: it should return a number: {str(problem)[:60]}"

@@ -251,11 +251,11 @@ print("\nyour guesses:", guess_without, guess_with, guess_normalized)
 # **Why 2 to the power of $l$.** The weights of block $k$ are new. They have mean 0 and know nothing
 # of $h_{k-1}$, so the branch is uncorrelated with the sum that it joins, and mean squares add up:
 #
-# $$v_k = v_{k-1} + \alpha^2\,\overline{f_k^2}.$$
+# $$v_k = v_{k-1} + \alpha^2\,\overline{f_k^2} \qquad\text{(a bar is the mean over all entries).}$$
 #
 # - A He branch hands on what it gets, $\overline{f_k^2} = v_{k-1}$: ReLU halves the mean square,
-#   and weights of variance $2/n$ double it again. So every block *doubles*: $v_l = 2^l$. (With
-#   $\alpha$: $v_l = (1 + \alpha^2)^l$.)
+#   and weights of variance $2/n$ double it again. So every block *doubles*: after $l$ blocks,
+#   $v_l = 2^l$. (With $\alpha$: $v_l = (1 + \alpha^2)^l$.)
 # - A branch that normalizes first always adds 1: $v_l = l + 1$. This is what batch norm does in the
 #   usual residual network, say De & Smith (2020).
 # - $\alpha = 1/\sqrt K$ makes it $(1 + 1/K)^K$, which is 2.65 for 20 blocks and never more than $e
@@ -326,8 +326,8 @@ print(f"normalized branches: share × (l + 1) is off from 1 by at most {worst_sh
 # ## 5 · The gradient: a sum over paths
 #
 # Backwards, the same happens for the same reason. A branch alone multiplies the mean square of a
-# gradient by $\chi = \alpha^2 n \mathrm{Var}(W)/2$ (a sum over $n$ weights; half of the ReLUs let
-# it through). He's weights make $\chi = \alpha^2$. Then
+# gradient by $\chi = \alpha^2 n \mathrm{Var}(W)/2$ (a sum over $n$ weights, each of variance
+# $\mathrm{Var}(W)$; half of the ReLUs let it through). He's weights make $\chi = \alpha^2$. Then
 #
 # $$\overline{\left(\frac{\partial L}{\partial h_0}\right)^2}
 # = (1 + \chi)^K \; \overline{\left(\frac{\partial L}{\partial h_K}\right)^2}
@@ -543,7 +543,7 @@ for repair in ("way around, He", "α = 1/√K", "SkipInit", "Fixup", "N(0, 0.02�
 
 # %%
 STEPS = full_or_fast(60, fast=20)
-TRAINING_SEEDS = range(3)
+TRAINING_SEEDS = range(full_or_fast(3, fast=2))
 
 
 def train(repair, seed, clip=None, weight_decay=0.0):
@@ -593,10 +593,10 @@ for repair in ("no way around", "no way around, N(0, 0.02²)", "way around, He",
 #   price of guessing blindly.
 # - **The way around alone**: from bad to worse. One step, and the loss is no number any more (NaN).
 # - **Any of the repairs**: 200 layers, not one normalization layer, and it learns.
-# - **Small weights** learn as well. Compare with the second row: what is fatal in a plain network
-#   is welcome in a residual one. Small branches are just what it needs.
+# - **Small weights** learn as well, only later. Compare with the second row: what is fatal in a
+#   plain network is welcome in a residual one. Small branches are just what it needs.
 #
-# All four do one thing: they begin near the identity. How one gets there matters less.
+# All four do one thing: every block begins near the identity. How one gets there matters less.
 
 # %%
 figure, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
@@ -636,8 +636,8 @@ print(f"SkipInit at the end: |alpha| {learned.mean():.2f} mean, {learned.max():.
 # ### "Residual connections solve the vanishing gradient"
 #
 # A well-known claim of many courses. The evidence is in section 5: with $\chi = 1/6$ the gradient
-# shrinks to almost nothing without the way around, and grows 20-fold with it. Section 7: alone,
-# with He's weights, it trains nothing.
+# shrinks to almost nothing without the way around, and grows some 20-fold with it. Section 7:
+# alone, with He's weights, it trains nothing.
 #
 # **Verdict: half of it holds.** They do take vanishing away, for every $\chi$. They trade it for
 # growth: $(1+\chi)^K$ in the gradient, and the same in the signal. What *solves* the problem is the
@@ -689,7 +689,7 @@ print(f"{'α = 1/√K, none of these':<26}{'':>10}{'':>10}{'':>14}"
 # **Verdict: does not hold; they are not rivals.** Weight decay comes too late: the first gradient
 # is computed before it has taken anything away, and one step is enough. Clipping does what it
 # promises: no NaN, every step has a bounded length. But bounded steps from a start with a loss of
-# $10^{13}$ do not lead to a network that works. (Give it 800 steps, and the seed that we tried ends
+# $10^{14}$ do not lead to a network that works. (Give it 800 steps, and the seed that we tried ends
 # at $\ln 10$, a blind guess.) An initialization sets *where training starts*, clipping *how far one
 # step goes*, regularization *where training ends up* (lessons 12 and 15). Each has its job, and the
 # first is done first.
@@ -802,7 +802,7 @@ def check_block_backward():
         if got.shape != wanted.shape or got.dtype == object:
             return f"exercise 1: not yet: {name} has shape {got.shape}, expected {wanted.shape}"
         off = np.abs(got - wanted).max() / np.abs(wanted).max()
-        if not off < 1e-8:
+        if not off < 1e-7:
             return f"exercise 1: not yet: {name} is off by {off:.1e} of its largest entry"
     return "exercise 1: correct, all four gradients agree to rounding"
 
@@ -872,9 +872,11 @@ def check_my_fixup():
     for m, count, width in ((2, 9, 96), (3, 16, 64)):
         model = deep_mlp(m * count + 2, width, "relu", "he", residual="pre", block=m, bias=False,
                          gain=3.0, generator=mg.Generator(6))  # fmt: skip
+        before = rms(model.layer1.linear.weight.data)
         try:
             if my_fixup(model, np.random.default_rng(8)) is None:
-                return "exercise 3: not written yet"
+                filled = rms(model.layer1.linear.weight.data) != before
+                return "exercise 3: not " + ("yet: return the model" if filled else "written yet")
         except Exception as problem:
             return f"exercise 3: not yet: {type(problem).__name__}: {str(problem)[:60]}"
         every = [module for module in model.modules() if isinstance(module, mg.nn.Linear)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from lesson_source import answered, run
 
@@ -95,6 +96,12 @@ def test_exercise_2_is_open_at_first(lesson):
 
 def test_exercise_2_accepts_the_right_answer(lesson):
     assert check(lesson, "paths", paths).startswith("exercise 2: correct")
+
+
+@pytest.mark.parametrize("form", [tuple, np.array, iter])
+def test_exercise_2_accepts_the_right_answer_in_another_form(lesson, form):
+    said = check(lesson, "paths", lambda output, leaf: form(paths(output, leaf)))
+    assert said.startswith("exercise 2: correct")
 
 
 def sums_of_slopes(output, leaf):
@@ -215,3 +222,4 @@ def test_exercise_3_rejects_a_wrong_answer(lesson, wrong, why):
 def test_exercise_4(lesson, steps, right):
     said = answered(NAME, lesson, steps_through_eight=steps)
     assert said.startswith("exercise 4: correct" if right else "exercise 4: not yet")
+    assert right or f"you say {steps}" in said

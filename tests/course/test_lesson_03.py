@@ -82,6 +82,8 @@ def test_exercise_1_accepts_the_right_answer(lesson):
         (spoiled(z_rms=lambda v: [float("nan")] * len(v)), "z_rms of layer"),
         (lambda model, x, y, lr: {}, "z_rms should hold 8 numbers, has 0"),
         (steps_the_model, "changed the weights"),
+        (lambda model, x, y, lr: [1.0] * 8, "AttributeError"),  # a list in place of the dict
+        (lambda model, x, y, lr: model(x) @ y, "exercise 1: not yet: "),
     ],
 )
 def test_exercise_1_rejects_a_wrong_answer(lesson, wrong, why):
@@ -100,3 +102,4 @@ def test_exercise_2(lesson, gain, right):
 def test_exercise_3(lesson, layers, right):
     said = answered(NAME, lesson, layers_until_underflow=layers)
     assert said.startswith("exercise 3: correct" if right else "exercise 3: not yet")
+    assert right or ("too many" if layers == 50 else "too few") in said

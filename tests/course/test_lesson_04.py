@@ -68,6 +68,20 @@ def test_the_right_answer_is_accepted(lesson, name):
 
 
 @pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("chi1", np.float64),
+        ("chi1", np.array),
+        ("read_factor", np.float32),
+        ("largest_depth", float),
+    ],
+)
+def test_the_right_answer_is_accepted_in_another_form(lesson, name, form):
+    said = check(lesson, name, lambda *args: form(RIGHT[name](*args)))
+    assert said.startswith(f"exercise {NUMBERS[name]}: correct")
+
+
+@pytest.mark.parametrize(
     ("name", "wrong", "why"),
     [
         # of the rms, not of the mean square
@@ -86,6 +100,10 @@ def test_the_right_answer_is_accepted(lesson, name):
         ("largest_depth", lambda w, b: 2 * largest_depth(w, b), "layers at"),  # xi of the rms
         ("largest_depth", lambda w, b: largest_depth(w, b**0.5), "layers at"),
         ("largest_depth", lambda w, b: "deep", "expected one number, got str"),
+        # what fails is said, not raised
+        ("chi1", lambda phi, w, b: phi("one"), "failed with "),
+        ("read_factor", lambda g: g["inside"], "failed with IndexError"),
+        ("largest_depth", lambda w, b: 6 / math.log(1), "failed with ZeroDivisionError"),
     ],
 )
 def test_a_wrong_answer_is_rejected(lesson, name, wrong, why):

@@ -31,8 +31,8 @@ def test_an_exercise_is_open_at_first(lesson, number):
 # -- 1: layer norm with its parameters -----------------------------------------------------------
 
 
-def layer_norm_backward(z, gamma, dout, *, axis=0, mean_of=1, stretch=True, scaled=True):
-    s = np.sqrt(z.var(axis=1, keepdims=True) + 1e-5)
+def layer_norm_backward(z, gamma, dout, *, axis=0, mean_of=1, stretch=True, scaled=True, eps=1e-5):
+    s = np.sqrt(z.var(axis=1, keepdims=True) + eps)
     y = (z - z.mean(axis=1, keepdims=True)) / s
     g = dout * gamma if scaled else dout
     dz = g - g.mean(axis=mean_of, keepdims=True)
@@ -55,12 +55,20 @@ def test_exercise_1_accepts_the_right_answer(lesson):
     assert said.startswith("exercise 1: correct")
 
 
+def test_exercise_1_accepts_single_precision(lesson):
+    def single(*args):
+        return [gradient.astype(np.float32) for gradient in layer_norm_backward(*args)]
+
+    assert check(lesson, layer_norm_backward=single).startswith("exercise 1: correct")
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
         (spoiled(mean_of=0), "dz is off"),  # batch norm's set
         (spoiled(stretch=False), "dz is off"),
         (spoiled(scaled=False), "dz is off"),  # gamma forgotten
+        (spoiled(eps=0.0), "dz is off"),
         (spoiled(axis=1), "dgamma has shape (6,), expected (9,)"),
         (mean_for_sum, "dbeta is off"),
         (lambda z, gamma, dout: layer_norm_backward(z, gamma, dout)[0], "three arrays"),
@@ -165,6 +173,7 @@ def test_exercise_4_accepts_the_right_answer(lesson):
         (lambda v0, blocks, alpha: alpha / (v0 + alpha**2 * blocks), "the slope is -0.8"),
         (lambda v0, blocks, alpha: alpha / np.sqrt(v0), "the slope is"),
         (lambda v0, blocks, alpha: "sqrt", "should return a number"),
+        (lambda v0, blocks, alpha: -last_block_law(v0, blocks, alpha), "the slope is"),
     ],
 )
 def test_exercise_4_rejects_a_wrong_answer(lesson, wrong, why):

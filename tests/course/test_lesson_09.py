@@ -52,6 +52,13 @@ def test_exercise_1_accepts_the_right_answer(lesson):
     assert check(lesson, block_backward=block_backward).startswith("exercise 1: correct")
 
 
+def test_exercise_1_accepts_single_precision(lesson):
+    def single(*args):
+        return [np.float32(gradient) for gradient in block_backward(*args)]
+
+    assert check(lesson, block_backward=single).startswith("exercise 1: correct")
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
@@ -162,6 +169,11 @@ def test_exercise_3_accepts_the_right_answer_and_minigrads_own(lesson):
 def test_exercise_3_rejects_a_wrong_answer(lesson, changes, why):
     said = check(lesson, my_fixup=lambda model, rng: my_fixup(model, rng, **changes))
     assert said.startswith("exercise 3: not yet") and why in said
+
+
+def test_exercise_3_asks_for_the_model_when_it_was_filled_and_not_returned(lesson):
+    said = check(lesson, my_fixup=lambda model, rng: (my_fixup(model, rng), None)[1])
+    assert said == "exercise 3: not yet: return the model"
 
 
 def test_exercise_3_rejects_an_exception_and_nan(lesson):
