@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,23 @@ def test_python_dash_m_is_the_command():
 
 
 ONE = ["--activation", "tanh", "--init", "xavier"]
+
+
+@pytest.mark.parametrize("command", [QUICK, ["compare", "--depth", "3", "--steps", "2"]])
+def test_a_reader_that_goes_away_costs_no_figure(command):
+    """As `| head -1` does."""
+    found_here = {"PYTHONPATH": str(Path(minigrad.__file__).parent.parent)}
+    gone, into = os.pipe()
+    os.close(gone)
+    with open(into, "wb") as pipe:
+        run = subprocess.run(
+            [sys.executable, "-m", "minigrad", *command, "--save", "d.png", "--json", "d.json"],
+            stdout=pipe, stderr=subprocess.PIPE, text=True, check=False,
+            env=os.environ | found_here,
+        )  # fmt: skip
+    assert run.returncode == 0 and "roken" not in run.stderr
+    assert Path("d.png").read_bytes().startswith(b"\x89PNG")
+    assert len(json.loads(Path("d.json").read_text("utf-8"))) > 1
 
 
 def test_residual_networks_are_measured_beside_plain_ones(capsys):

@@ -17,7 +17,14 @@ from minigrad.cli.decay import add_data, add_network, add_seeds
 from minigrad.cli.finishing import exit_code, until_interrupted
 from minigrad.cli.progress import Progress
 from minigrad.cli.training import CLIPS, OPTIMIZERS, TrainConfig, Trained, train
-from minigrad.cli.writing import add_outputs, check_outputs, use_no_screen, write_figure, write_text
+from minigrad.cli.writing import (
+    add_outputs,
+    check_outputs,
+    say,
+    use_no_screen,
+    write_figure,
+    write_text,
+)
 from minigrad.data import Dataset
 from minigrad.diagnostics import DecayConfig, plots
 from minigrad.diagnostics.decay import check_config
@@ -93,14 +100,14 @@ def run(options: argparse.Namespace) -> int:
         results = until_interrupted(configs, train_seeds)
     if results:
         use_no_screen()
-        print(table({labels[trained[0].config]: trained for trained in results}), end="\n\n")
+        say(table({labels[trained[0].config]: trained for trained in results}), end="\n\n")
         write_figure(_figure(results, labels), options.save)
-        print(f"figure: {options.save.resolve()}")
+        say(f"figure: {options.save.resolve()}")
         if options.json is not None:
             # One run a line: a recording is long.
             lines = [json.dumps(t.to_dict(), allow_nan=False) for seeds in results for t in seeds]
             write_text("[\n" + ",\n".join(lines) + "\n]\n", options.json)
-            print(f"numbers: {options.json.resolve()}")
+            say(f"numbers: {options.json.resolve()}")
     return exit_code(options.command, results, configs)
 
 

@@ -9,7 +9,14 @@ from typing import Any
 
 from minigrad.cli import values
 from minigrad.cli.finishing import exit_code, until_interrupted
-from minigrad.cli.writing import add_outputs, check_outputs, use_no_screen, write_figure, write_text
+from minigrad.cli.writing import (
+    add_outputs,
+    check_outputs,
+    say,
+    use_no_screen,
+    write_figure,
+    write_text,
+)
 from minigrad.data import Dataset, standardize
 from minigrad.diagnostics import DecayConfig, DecayResult, measure_decay, plots
 from minigrad.diagnostics.decay import DTYPES, check_config, network_and_batch
@@ -117,18 +124,18 @@ def run(options: argparse.Namespace) -> int:
         tables = [one_table(result, names)]
         if options.verdict:
             tables.append(_verdicts(config, data))
-        print("\n".join(tables), end="\n\n", flush=True)
+        say("\n".join(tables), end="\n\n")
         return result
 
     results = until_interrupted(configs, measure)
     if results:
         use_no_screen()
         write_figure(plots.decay_panels(results), options.save)
-        print(f"figure: {options.save.resolve()}")
+        say(f"figure: {options.save.resolve()}")
         if options.json is not None:
             found = [to_dict(result) for result in results]
             write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", options.json)
-            print(f"numbers: {options.json.resolve()}")
+            say(f"numbers: {options.json.resolve()}")
     return exit_code(options.command, results, configs)
 
 

@@ -8,7 +8,7 @@ import textwrap
 from typing import Any
 
 from minigrad.cli.checks import CHECKS, Finding
-from minigrad.cli.writing import add_outputs, check_outputs, write_text
+from minigrad.cli.writing import add_outputs, check_outputs, say, write_text
 
 MARKS = {"ok": "ok", "missing": "-", "warning": "!", "broken": "BROKEN"}
 
@@ -32,13 +32,13 @@ def run(options: argparse.Namespace) -> int:
     found: dict[str, list[Finding]] = {}
     for title, check in CHECKS.items():
         found[title] = list(check())
-        print(_section(title, found[title]), end="\n\n", flush=True)
+        say(_section(title, found[title]), end="\n\n")
     everything = [finding for findings in found.values() for finding in findings]
-    print(_summary(everything))
+    say(_summary(everything))
     if options.json is not None:
         plain = {title: [f._asdict() for f in findings] for title, findings in found.items()}
         write_text(json.dumps(plain, indent=1) + "\n", options.json)
-        print(f"findings: {options.json.resolve()}")
+        say(f"findings: {options.json.resolve()}")
     return int(any(finding.state == "broken" for finding in everything))
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from minigrad.cli.writing import say
 from minigrad.course import copy_lessons, open_jupyterlab
 
 
@@ -29,8 +30,8 @@ def declare(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Copy, say what was done, and open."""
     for line in copy_lessons(options.folder):
-        print(line)
-    print(f"lessons: {options.folder.resolve()}", flush=True)
+        say(line)
+    say(f"lessons: {options.folder.resolve()}")
     if not options.no_open:
         open_jupyterlab(options.folder)
     return 0

@@ -1,9 +1,13 @@
-"""The files that a command writes: checked before anything is computed, and whole or not at all."""
+"""What a command prints, and the files it writes.
+
+Files are checked before anything is computed, and whole or not at all.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +16,20 @@ from typing import Any
 from minigrad.errors import ArgumentError
 
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print at once; nothing where nobody reads on, as after `| head -1`.
+
+    The command goes on then: its files are still wanted.
+    """
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        # Also for what is left in the buffer, which Python writes when it ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def add_outputs(parser: Any, figure: str | None) -> None:
