@@ -159,3 +159,17 @@ def test_seven_curves_look_different():
     ax = plots.decay(found, ax=plt.figure().gca())
     solid = [line for line in ax.lines if line.get_label().endswith("dz_rms")]
     assert len({(line.get_color(), line.get_marker()) for line in solid}) == len(inits)
+
+
+@pytest.mark.parametrize("given", [3, np.ones((2, 2)), None])
+@pytest.mark.parametrize(
+    ("draw", "wanted"),
+    [
+        (plots.trainability, "plots.trainability: takes what measure_trainability returns"),
+        (plots.loss_landscape, "plots.loss_landscape: takes what loss_landscape or function_"),
+    ],
+)
+def test_what_is_no_finding_is_refused(draw, wanted, given):
+    with pytest.raises(ArgumentError, match=f"{wanted}.*, not a {type(given).__name__}"):
+        draw(given)
+    assert plt.get_fignums() == []

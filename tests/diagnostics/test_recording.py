@@ -233,6 +233,7 @@ def test_without_pandas_the_cure_is_named(recording, monkeypatch):
         ("run.jsonl", "", "is no recording; write one with to_jsonl"),
         ("run.jsonl", '{"a": 1}\n', "is no recording; write one with to_jsonl"),
         ("run.jsonl", '{"format": "minigrad recording 1", "lay', "line 1 of .* is no JSON"),
+        ("run.jsonl", '{"format": "minigrad recording 1"}', r"load: .*l describes no .* 'layers'"),
         ("run.csv", "a,b\n1,2\n", "is no recording: it lacks the columns activation, layer"),
         ("run.csv", "record,step,loss,layer,activation,z_rms\n0,0,,one,,1.0\n0,0,", "line 3 of"),
         ("run.csv", "record,step,loss,layer,activation,z_rms\n0,0,,one,,x\n", "line 2 of .*'x'"),
@@ -243,6 +244,41 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path, name, content, message
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(ArgumentError, match=message):
+        Recording.load(path)
+
+
+@pytest.mark.parametrize("name", ["run.jsonl", "run.csv"])
+def test_a_file_that_is_no_text_is_refused(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ArgumentError, match=rf"load: .*{name} is no text, .* to_jsonl or to_csv"):
+        Recording.load(path)
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ('{"step": 1}', "it lacks 'series'"),
+        ("3", "no attribute 'get'"),
+        ('{"step": 1, "loss": null, "series": {"z_rms": [1.0, 2.0]}}', r"z_rms has shape \(2,\)"),
+        ('{"step": 1, "loss": null, "series": {"z_rms": ["x"]}}', "could not convert .*'x'"),
+    ],
+)
+def test_a_broken_record_is_named_with_file_and_line(tmp_path, record, told):
+    path = tmp_path / "run.jsonl"
+    rec = Recording(["one"])
+    rec.add(0, {"z_rms": [1.0]})
+    rec.to_jsonl(path)
+    path.write_text(path.read_text() + record + "\n")
+    with pytest.raises(ArgumentError, match=rf"load: line 3 of .*run\.jsonl is no record .*{told}"):
+        Recording.load(path)
+
+
+def test_a_broken_record_of_a_table_is_named(tmp_path):
+    path = tmp_path / "run.csv"
+    head = "record,step,loss,layer,activation,z_rms\n"
+    path.write_text(head + "0,0,,one,,1\n0,0,,two,,1\n1,1,,one,,1\n")
+    with pytest.raises(ArgumentError, match=r"load: record 1 of .*run\.csv is no record .*shape"):
         Recording.load(path)
 
 

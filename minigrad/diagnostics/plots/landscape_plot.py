@@ -48,7 +48,7 @@ def loss_landscape(
         legend: add a legend of the paths below the axes.
 
     Raises:
-        ArgumentError: a path of another shape.
+        ArgumentError: something else, or a path of another shape.
 
     >>> from minigrad.diagnostics import function_landscape, plots
     >>> bowl = function_landscape(lambda w: (w * w).sum(), points=11)
@@ -57,6 +57,11 @@ def loss_landscape(
     """
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
+    if not isinstance(landscape, Landscape):
+        raise ArgumentError(
+            "plots.loss_landscape: takes what loss_landscape or function_landscape of "
+            f"minigrad.diagnostics returns, not a {type(landscape).__name__}"
+        )
     ax = axes_or_current(ax)
     drawn = {name: _path(name, p) for name, p in {**landscape.paths, **(paths or {})}.items()}
     ax.patch.set(hatch="xxx", facecolor="white", edgecolor="0.6")

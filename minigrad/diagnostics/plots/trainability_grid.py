@@ -32,6 +32,9 @@ def trainability(found: Trainability, *, ax: Axes | None = None, colorbar: bool 
         ax: where to draw.
         colorbar: add a colour bar, which takes some room from `ax`.
 
+    Raises:
+        ArgumentError: something else.
+
     Source: Schoenholz et al. (2017), figure 5.
 
     >>> from minigrad.diagnostics import TrainabilityConfig, measure_trainability, plots
@@ -41,6 +44,11 @@ def trainability(found: Trainability, *, ax: Axes | None = None, colorbar: bool 
     """
     from matplotlib import patheffects
 
+    if not isinstance(found, Trainability):
+        raise ArgumentError(
+            "plots.trainability: takes what measure_trainability returns, not a "
+            f"{type(found).__name__}"
+        )
     ax = axes_or_current(ax)
     config = found.config
     x, y = (_edges(np.array(v, dtype=np.float64)) for v in (config.sigma_w2, config.depths))

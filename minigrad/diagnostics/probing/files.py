@@ -75,7 +75,20 @@ def read(path: str | Path) -> Plain:
     suffix = Path(path).suffix.lower()
     if suffix not in readers:
         raise ArgumentError(f"load: {path} ends in neither .jsonl nor .csv")
-    return readers[suffix](path)
+    try:
+        return readers[suffix](path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ArgumentError(
+            f"load: {path} is no text, as a recording is ({error}); write one with to_jsonl or "
+            "to_csv"
+        ) from None
+
+
+def place_of(record: int, path: str | Path) -> str:
+    """Where a record stands, for messages."""
+    if Path(path).suffix.lower() == ".jsonl":
+        return f"line {record + 2} of {path}"  # counted from 1, and the first is the heading
+    return f"record {record} of {path}"
 
 
 # -- JSON lines ----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -387,7 +387,8 @@ class Recording:
         Raises:
             ArgumentError: no such file, another suffix, or a file that is no recording.
         """
-        return Recording.from_dict(files.read(path))
+        plain = files.read(path)
+        return Recording._read(plain, f"load: {path}", lambda r: f"load: {files.place_of(r, path)}")
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> Recording:
@@ -396,33 +397,45 @@ class Recording:
         Raises:
             ArgumentError: something else.
         """
-        try:
-            return Recording._from_dict(plain)
-        except (KeyError, TypeError, AttributeError) as error:
-            lack = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-            raise ArgumentError(
-                f"from_dict: this describes no recording ({lack}); take what to_dict returned"
-            ) from None
+        return Recording._read(plain, "from_dict: this", lambda r: f"from_dict: record {r}")
 
     @staticmethod
-    def _from_dict(plain: Mapping[str, Any]) -> Recording:
-        found = Recording(plain["layers"], plain["activations"], plain["meta"])
-        found.skipped.update(plain["skipped"])
-        for record in plain["records"]:
-            counts = record.get("histograms")
-            found.add(
-                record["step"],
-                {name: files.numbers(values) for name, values in record["series"].items()},
-                loss=files.number(record["loss"]),
-                steps={
-                    layer: [[files.numbers(run) for run in runs] for runs in rms]
-                    for layer, rms in record.get("steps", {}).items()
-                },
-                histograms=counts
-                and {n: list(map(files.filled, rows)) for n, rows in counts.items()},
-            )
+    def _read(plain: Mapping[str, Any], whole: str, part: Callable[[int], str]) -> Recording:
+        """The recording; messages begin with what the `whole` is, or with a record's `part`."""
+        try:
+            found = Recording(plain["layers"], plain["activations"], plain["meta"])
+            found.skipped.update(plain["skipped"])
+            records = list(plain["records"])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ArgumentError(
+                f"{whole} describes no recording ({_lack(error)}); take what to_dict returned"
+            ) from None
+        for number, record in enumerate(records):
+            try:
+                found._add_plain(record)
+            except (KeyError, TypeError, AttributeError, ValueError, ArgumentError) as error:
+                raise ArgumentError(
+                    f"{part(number)} is no record ({_lack(error)}); was it changed?"
+                ) from None
         return found
+
+    def _add_plain(self, record: Mapping[str, Any]) -> None:
+        counts = record.get("histograms")
+        self.add(
+            record["step"],
+            {name: files.numbers(values) for name, values in record["series"].items()},
+            loss=files.number(record["loss"]),
+            steps={
+                layer: [[files.numbers(run) for run in runs] for runs in rms]
+                for layer, rms in record.get("steps", {}).items()
+            },
+            histograms=counts and {n: list(map(files.filled, rows)) for n, rows in counts.items()},
+        )
 
     def __repr__(self) -> str:
         span = f", steps {self.steps[0]} to {self.steps[-1]}" if self.steps else ""
         return f"<{type(self).__name__}: {len(self)} records of {len(self.layers)} layers{span}>"
+
+
+def _lack(error: Exception) -> str:
+    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
