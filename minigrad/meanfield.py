@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -156,8 +157,8 @@ def critical_point(phi: Activation, sigma_b: float = 0.0) -> CriticalPoint:
         sigma_b: standard deviation of the biases.
 
     Raises:
-        ArgumentError: a negative sigma_b; no solution, as for ReLU with any bias; or one that
-            the network runs away from, as GELU with small biases.
+        ArgumentError: a sigma_b that is negative or no number; no solution, as for ReLU with any
+            bias; or one that the network runs away from, as GELU with small biases.
 
     Sources: Schoenholz, Gilmer, Ganguli & Sohl-Dickstein (2017), Deep information propagation;
     Hayou, Doucet & Rousseau (2019), On the impact of the activation function on deep neural
@@ -168,8 +169,11 @@ def critical_point(phi: Activation, sigma_b: float = 0.0) -> CriticalPoint:
     >>> round(point.sigma_w**2, 8), round(point.q, 3)
     (1.76095464, 0.57)
     """
-    if not 0 <= sigma_b < math.inf:
-        raise ArgumentError(f"critical_point: sigma_b must be at least 0, got {sigma_b}")
+    if not isinstance(sigma_b, Real) or isinstance(sigma_b, bool) or not 0 <= sigma_b < math.inf:
+        raise ArgumentError(
+            f"critical_point: sigma_b must be a number of at least 0, got {sigma_b!r}"
+        )
+    sigma_b = float(sigma_b)
 
     def is_below(q: float) -> bool:
         at_q = averages(phi, q)

@@ -170,5 +170,9 @@ def test_where_there_is_none() -> None:
         critical_point(F.gelu)
     with pytest.raises(ArgumentError, match="is flat at 0, so without biases no weights keep a"):
         critical_point(F.tanhshrink)
-    with pytest.raises(ArgumentError, match="sigma_b must be at least 0, got -1"):
+    with pytest.raises(ArgumentError, match="sigma_b must be a number of at least 0, got -1"):
         critical_point(F.tanh, -1)
+    for odd in ("0.1", None, True, [0.1], math.nan):
+        with pytest.raises(ArgumentError, match="critical_point: sigma_b must be a number of at"):
+            critical_point(F.tanh, odd)
+    assert critical_point(F.tanh, np.float32(0.5)) == critical_point(F.tanh, 0.5)

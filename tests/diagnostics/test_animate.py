@@ -14,7 +14,7 @@ import minigrad as mg
 from minigrad.diagnostics import LivePlot, Recording, plots
 from minigrad.diagnostics.plots import live
 from minigrad.diagnostics.plots.animation import DecayFrames
-from minigrad.diagnostics.plots.runs import runs_of
+from minigrad.diagnostics.plots.runs import NothingToDraw, runs_of
 from minigrad.errors import ArgumentError
 
 LAYERS = ["first", "second", "third"]
@@ -139,11 +139,22 @@ def test_a_page_holds_all_pictures(tmp_path):
     assert "<script" in text
 
 
-def test_nothing_finite_is_still_a_film(tmp_path):
+def test_gradients_that_are_nan_are_still_a_film(tmp_path):
     rec = Recording(LAYERS)
     for step in range(2):
         rec.add(step, {"dz_rms": [np.nan] * 3, "dz_nans": [1, 1, 1]})
     assert plots.animate(rec, tmp_path / "lost.gif").stat().st_size > 0
+    assert [text.get_text() for text in frames_of(rec).ax.texts] == ["no finite\nnumber above 0"]
+
+
+def test_without_any_gradient_there_is_no_film(tmp_path):
+    rec = Recording(LAYERS)
+    rec.add(0, {"z_rms": [1.0] * 3, "dz_rms": [np.nan] * 3}, loss=1.0)
+    with pytest.raises(NothingToDraw, match=r"plots.animate: no gradient was recorded; call back"):
+        plots.animate({"one": rec, "two": rec}, tmp_path / "lost.gif")
+    assert list(tmp_path.iterdir()) == []
+    # Of several, one may have none.
+    assert plots.animate({"one": rec, "two": recording()}, tmp_path / "a.gif").exists()
 
 
 @pytest.mark.parametrize(

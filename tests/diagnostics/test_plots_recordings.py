@@ -622,3 +622,24 @@ def test_normalization_layers_are_dots_beside_the_line():
         model(mg.ones(8, 64)).sum().backward()
     ax = plots.decay(probe, ax=plt.figure().gca())
     assert next(x for x in ax.lines if x.get_label() == "dz_rms").get_xdata().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_underflow_is_that_of_the_dtype_of_the_network(dtype):
+    tiny = float(np.finfo(dtype).tiny)
+    rec = recording(scale=2 * tiny)
+    rec.meta["dtype"] = dtype
+    ax = plots.decay(rec)
+    assert y_of(ax, f"{dtype} underflow") == pytest.approx(np.log10([tiny, tiny]))
+    assert f"{dtype} underflows below" in legend_of(ax)
+    rec = recording(scale=1e7 * tiny)
+    rec.meta["dtype"] = dtype
+    assert not [label for label in labels(plots.decay(rec, ax=plt.figure().gca()))
+                if label.endswith("underflow")]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["", "int64", "no dtype", None, 3])
+def test_where_the_dtype_is_not_known_it_is_that_of_minigrad(dtype):
+    rec = recording(scale=1e-37)
+    rec.meta["dtype"] = dtype
+    assert y_of(plots.decay(rec), "float32 underflow")[0] == pytest.approx(UNDERFLOW)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.diagnostics.plots.runs import OneRun, Run, runs_of
+from minigrad.diagnostics.plots.runs import OneRun, Run, no_gradient, runs_of
 from minigrad.diagnostics.plots.style import (
     DARK,
     grid,
@@ -18,6 +18,7 @@ from minigrad.diagnostics.plots.style import (
     legend,
     log10_of,
     look,
+    nothing_finite,
 )
 from minigrad.errors import ArgumentError
 
@@ -57,8 +58,8 @@ def animate(
         The path.
 
     Raises:
-        ArgumentError: another suffix, a folder that does not exist, nothing recorded, or numbers
-            out of range.
+        NothingToDraw: no gradient was recorded.
+        ArgumentError: another suffix, a folder that does not exist, or numbers out of range.
 
     >>> import tempfile
     >>> from minigrad.diagnostics import Recording, plots
@@ -84,6 +85,8 @@ def animate(
     from matplotlib.figure import Figure
 
     runs = runs_of("animate", data)
+    if not any(run.places_with(name).size for run in runs.values() for name, _, _ in _SERIES):
+        raise no_gradient("animate")
     # Not through pyplot: it would show the figure, or keep it.
     figure = Figure(figsize=size, dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -123,6 +126,8 @@ class DecayFrames:
         ax.set_ylabel("log10 of the rms gradient")
         grid(ax)
         ax.set_ylim(*_limits([curve.sizes for curve in self.curves.values()]))
+        if not any(np.isfinite(curve.sizes).any() for curve in self.curves.values()):
+            nothing_finite(ax)
         legend(ax, self._handles())
 
     def _add_lines(self, label: str, colour: str, marker: str, every: int) -> None:

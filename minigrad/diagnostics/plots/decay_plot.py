@@ -18,7 +18,7 @@ from minigrad.diagnostics.plots.bands import (
     draw_band,
     line_handles,
 )
-from minigrad.diagnostics.plots.runs import NothingToDraw, OneRun, Run, runs_of
+from minigrad.diagnostics.plots.runs import OneRun, Run, no_gradient, runs_of
 from minigrad.diagnostics.plots.sharing import Values, leaving_handle, limit, shared_limits
 from minigrad.diagnostics.plots.style import (
     DARK,
@@ -153,7 +153,7 @@ class Curve:
         dz, dw: rms over the layers.
         theory: log10 of what dz should be in each layer, NaN where it is not known; or None.
         seeds: how many there are.
-        dtype: of the network, as far as it is known.
+        dtype: of the network.
         apart: numbers of the layers that are no part of the line.
         diverged: whether the run lost its loss, or a gradient is not finite.
     """
@@ -197,12 +197,10 @@ def curve_of(run: Run, label: str, step: int | None) -> Curve:
     """The gradient in recordings, at one step."""
     dz, dw = (run.over_layers(name, step) for name in ("dz_rms", "dw_rms"))
     if not dz.x.size and not dw.x.size:
-        raise NothingToDraw(
-            "plots.decay: no gradient was recorded; call backward() inside `with probe:`"
-        )
+        raise no_gradient("decay")
     diverged = run.diverged is not None or not _finite(dz, dw)
     return Curve(
-        label, run.layers, dz, dw, None, run.seeds, "float32", diverged, _apart(run, dz, dw)
+        label, run.layers, dz, dw, None, run.seeds, run.dtype, diverged, _apart(run, dz, dw)
     )
 
 

@@ -20,9 +20,18 @@ OneSeed: TypeAlias = Recording | str | Path
 # A list holds seeds of one network.
 OneRun: TypeAlias = OneSeed | Sequence[OneSeed]
 
+FLOATS = ("float16", "float32", "float64")
+
 
 class NothingToDraw(ArgumentError):
     """What was given has the right form, but holds nothing that the figure could show."""
+
+
+def no_gradient(figure: str) -> NothingToDraw:
+    """The error where no gradient was recorded."""
+    return NothingToDraw(
+        f"plots.{figure}: no gradient was recorded; call backward() inside `with probe:`"
+    )
 
 
 class Run:
@@ -95,6 +104,12 @@ class Run:
     def name(self) -> str:
         """What `meta` calls the run; "" where it says nothing."""
         return str(self.recordings[0].meta.get("name", ""))
+
+    @property
+    def dtype(self) -> str:
+        """Of the network's parameters; where `meta` does not say it, that of minigrad."""
+        told = str(self.recordings[0].meta.get("dtype", ""))
+        return told if told in FLOATS else "float32"
 
     @property
     def normalizing(self) -> NDArray[np.bool_]:

@@ -82,7 +82,7 @@ def residual_variance(blocks: int, scale: float = 1.0, normalized: bool = False)
         normalized: does the branch begin by normalizing?
 
     Raises:
-        ArgumentError: a negative number of blocks, or a negative scale.
+        ArgumentError: blocks that are no whole number of at least 0, or a negative scale.
 
     Source: De & Smith (2020), Batch normalization biases residual blocks towards the identity
     function in deep networks.
@@ -93,7 +93,11 @@ def residual_variance(blocks: int, scale: float = 1.0, normalized: bool = False)
     >>> round(theory.residual_variance(100, scale=100**-0.5), 2)  # near e
     2.7
     """
-    check_scales("residual_variance", blocks=blocks, scale=scale)
+    if not isinstance(blocks, int | np.integer) or isinstance(blocks, bool) or blocks < 0:
+        raise ArgumentError(
+            f"residual_variance: blocks must be a whole number of at least 0, got {blocks!r}"
+        )
+    check_scales("residual_variance", scale=scale)
     if normalized:
         return float(1 + blocks * scale**2)
     with np.errstate(over="ignore"):  # beyond all floats it is infinite
