@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from commands import refused
@@ -23,6 +24,8 @@ QUICK = ["compare", "--depth", "4", "--width", "16", "--steps", "8", "--batch-si
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    yield
+    plt.close("all")
 
 
 def numbers(name: str = "c.json") -> list[dict]:

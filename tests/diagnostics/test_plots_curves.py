@@ -17,6 +17,7 @@ NAN, INF = np.nan, np.inf
 
 @pytest.fixture(autouse=True)
 def _close():
+    plt.close("all")  # what was drawn before must not be the current figure
     yield
     plt.close("all")
 
