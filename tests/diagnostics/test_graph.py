@@ -462,3 +462,26 @@ def test_too_many_boxes_to_read():
         out = mg.concatenate([out, mg.ones(i + 1)])
     with pytest.raises(ArgumentError, match="151 boxes are more than the 150 that one can read; d"):
         draw_graph(out)
+
+
+def test_many_parameters_of_a_block_stand_in_rows():
+    """A block of batch norm and Linear has four, which side by side made the figure too wide."""
+    g = mg.Generator(0)
+    model = mg.models.deep_mlp(50, 64, "relu", "he", "batch", in_features=64, generator=g)
+    ax = draw_graph(model(mg.randn(8, 64, generator=g)).sum(), model=model)
+    width, height = ax.figure.get_size_inches()
+    assert width < 7.5 and height < 10
+    leaves = [box for box in ax.patches if "Square" in type(box.get_boxstyle()).__name__]
+    rows = {}
+    for box in leaves:
+        rows.setdefault(round(box.get_y() / 20), []).append(box)
+    assert max(map(len, rows.values())) <= 5  # two piles, of two boxes each, and what is beside
+
+
+def test_leaves_in_rows_stand_above_what_uses_them():
+    sizes = [(60.0, 30.0)] * 9
+    arrows = [(0, 7), (1, 7), (2, 7), (3, 7), (4, 7), (5, 7), (6, 7), (7, 8), (0, 8)]
+    layout = arrange(sizes, arrows)
+    heights = [round(y) for _, y in layout.centres]
+    assert max(heights[:7]) < heights[7] < heights[8]
+    assert sorted(heights[:7].count(y) for y in set(heights[:7])) == [1, 3, 3]

@@ -19,6 +19,7 @@ from minigrad.diagnostics.plots.style import (
     log10_of,
     look,
     nothing_finite,
+    write_label,
 )
 from minigrad.errors import ArgumentError
 
@@ -123,7 +124,7 @@ class DecayFrames:
         for place, (label, run) in enumerate(runs.items()):
             self._add_lines(label, *look(place), every=max(1, len(run.layers) // 8))
         layer_ticks(ax, max(len(run.layers) for run in runs.values()))
-        ax.set_ylabel("log10 of the rms gradient")
+        write_label(ax, ax.yaxis, "log10 of the rms gradient")
         grid(ax)
         ax.set_ylim(*_limits([curve.sizes for curve in self.curves.values()]))
         if not any(np.isfinite(curve.sizes).any() for curve in self.curves.values()):

@@ -24,12 +24,14 @@ from minigrad.diagnostics.plots.style import (
     DARK,
     DOTS,
     axes_or_current,
+    darker,
     grid,
     layer_ticks,
     legend_below,
     log10_of,
     look,
     nothing_finite,
+    write_label,
 )
 from minigrad.diagnostics.plots.style import legend as draw_legend
 from minigrad.diagnostics.predicting.prediction import Prediction
@@ -126,7 +128,7 @@ def decay_panels(results: Results) -> Figure:
     )  # fmt: skip
     for ax, (activation, members) in zip(axes[0], panels.items(), strict=True):
         for curve in members:
-            _draw(ax, curve, labels.index(curve.label))
+            _draw(ax, curve, labels.index(curve.label), alone=len(members) == 1)
         ax.set_title(activation)
     limits = shared_limits([curve.values for curve in curves])
     leaves = []
@@ -290,7 +292,7 @@ def _what_is_shared(results: Sequence[DecayResult]) -> str:
 def draw_curves(ax: Axes, curves: Sequence[Curve], *, legend: bool = True) -> Axes:
     """Draw curves, each with a colour and marker of its own."""
     for place, curve in enumerate(curves):
-        _draw(ax, curve, place)
+        _draw(ax, curve, place, alone=len(curves) == 1)
     _finish(ax, curves)
     limits = shared_limits([curve.values for curve in curves])
     leaves = [leaving_handle()] if limits is not None and limit(ax, limits) else []
@@ -300,7 +302,7 @@ def draw_curves(ax: Axes, curves: Sequence[Curve], *, legend: bool = True) -> Ax
     return ax
 
 
-def _draw(ax: Axes, curve: Curve, place: int) -> None:
+def _draw(ax: Axes, curve: Curve, place: int, *, alone: bool) -> None:
     for found, line, name in ((curve.dz, "-", "dz_rms"), (curve.dw, "--", "dw_rms")):
         logs = Band(found.x, *(log10_of(values) for values in found[1:]))
         apart = np.isin(found.x, list(curve.apart))
@@ -317,7 +319,8 @@ def _draw(ax: Axes, curve: Curve, place: int) -> None:
         label = f"{curve.label}, theory".removeprefix(", ")
         numbers = np.arange(1, len(curve.layers) + 1)
         known = ~np.isnan(curve.theory)
-        ax.plot(numbers[known], curve.theory[known], color=DARK, linestyle=DOTS, linewidth=1.2,
+        colour = DARK if alone else darker(look(place)[0])
+        ax.plot(numbers[known], curve.theory[known], color=colour, linestyle=DOTS, linewidth=1.2,
                 label=label)  # fmt: skip
     for edge, (where, marker, label) in enumerate(_off_the_axis(curve)):
         if not where.size:
@@ -341,7 +344,7 @@ def _off_the_axis(curve: Curve) -> tuple[tuple[FLOAT, str, str], ...]:
 
 def _finish(ax: Axes, curves: Sequence[Curve]) -> None:
     layer_ticks(ax, max(len(curve.layers) for curve in curves))
-    ax.set_ylabel("log10 of the rms gradient")
+    write_label(ax, ax.yaxis, "log10 of the rms gradient")
     grid(ax)
     nothing_finite(ax)
     for dtype, smallest in _underflowing(curves).items():

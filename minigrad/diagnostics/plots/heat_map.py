@@ -13,7 +13,7 @@ from minigrad.diagnostics.plots.bands import FLOAT
 from minigrad.diagnostics.plots.layer_lines import name_rows
 from minigrad.diagnostics.plots.quantities import in_words, is_size, scaled
 from minigrad.diagnostics.plots.runs import NothingToDraw, OneRun, Run
-from minigrad.diagnostics.plots.style import axes_or_current, legend, step_axis
+from minigrad.diagnostics.plots.style import axes_or_current, legend, step_axis, write_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +88,8 @@ def heatmap(
     ax.set(xlim=across[[0, -1]], ylim=up[[0, -1]])
     name_rows(ax, run.layers, names=names)
     if colorbar and drawn.count():
-        ax.figure.colorbar(mesh, ax=ax, label=in_words(series))
+        bar = ax.figure.colorbar(mesh, ax=ax)
+        write_label(ax, bar.ax.yaxis, in_words(series))
     legend(ax, handles, inside=False)
     return ax
 

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from minigrad.diagnostics.plots.style import (
     CURVES,
     LAYER_AXIS,
+    is_narrow,
     isolated,
     layer_numbers,
     look,
     makes_room,
     ticks_that_fit,
+    write_label,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def colour_bar(ax: Axes, depth: int, label: str = LAYER_AXIS) -> None:
     from matplotlib.colors import Normalize
 
     bar = ax.figure.colorbar(ScalarMappable(Normalize(1, depth), depth_colours()), ax=ax)
-    bar.set_label(label)
+    write_label(ax, bar.ax.yaxis, label)
     bar.set_ticks(layer_numbers(depth))
 
 
@@ -97,18 +99,21 @@ def name_rows(ax: Axes, layers: Sequence[str], *, names: bool = True) -> None:
     else:
         numbers = layer_numbers(len(layers))
         ticks_that_fit(ax.yaxis, numbers, [str(number) for number in numbers], PLAIN)
-        ax.set_ylabel(LAYER_AXIS)
+        write_label(ax, ax.yaxis, LAYER_AXIS)
 
 
 def name_each_row(
     ax: Axes, places: Sequence[float], numbers: Sequence[int], names: Sequence[str]
 ) -> None:
-    """A tick for each row that has room; with its name if the figure's layout makes some."""
+    """A tick for each row that has room; with its name if the figure's layout makes some.
+
+    Narrow axes keep the room for what is drawn.
+    """
     labels = [str(number) for number in numbers]
-    if makes_room(ax):
+    if makes_room(ax) and not is_narrow(ax):
         labels = [row_name(n, name) for n, name in zip(numbers, names, strict=True)]
     ticks_that_fit(ax.yaxis, places, labels, SMALL if len(labels) <= 12 else TINY)
-    ax.set_ylabel(LAYER_AXIS)
+    write_label(ax, ax.yaxis, LAYER_AXIS)
 
 
 def row_name(number: int, name: str) -> str:

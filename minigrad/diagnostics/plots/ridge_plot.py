@@ -12,12 +12,19 @@ from minigrad.diagnostics.plots.bands import FLOAT
 from minigrad.diagnostics.plots.layer_lines import MOST_NAMED, colour_of, name_each_row
 from minigrad.diagnostics.plots.quantities import SIGNAL_WORDS
 from minigrad.diagnostics.plots.runs import NothingToDraw, OneRun, Run
-from minigrad.diagnostics.plots.style import DARK, axes_or_current, legend
+from minigrad.diagnostics.plots.style import (
+    DARK,
+    axes_or_current,
+    legend,
+    ranked_ticks,
+    write_label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HEIGHT = 1.6  # of the highest ridge, in rows: neighbours overlap
+TICK = 38.0  # points that the label of a power of ten takes
 GAP = 1.5  # octaves between the 0 in the middle and the smallest magnitude shown
 
 
@@ -70,7 +77,7 @@ def ridge(
         ax.text(0.99, row + 0.1, ", ".join(told), ha="right", fontsize="x-small", color=DARK,
                 transform=ax.get_yaxis_transform())  # fmt: skip
     axis.tick(ax)
-    ax.set_xlabel(f"{SIGNAL_WORDS[signal]}, log scale on both sides of 0")
+    write_label(ax, ax.xaxis, f"{SIGNAL_WORDS[signal]}, log scale on both sides of 0")
     names = [run.layers[layer] for layer in layers]
     name_each_row(ax, range(len(layers)), [int(layer) + 1 for layer in layers], names)
     ax.set_ylim(-0.3, len(layers) - 1 + HEIGHT + 0.2)
@@ -123,16 +130,18 @@ class _Axis(NamedTuple):
         return np.concatenate([-x[::-1], x]), np.concatenate([heights[0][::-1], heights[1]])
 
     def tick(self, ax: Axes) -> None:
-        """Ticks at 0 and at a few powers of ten on either side."""
+        """Ticks at 0 and at a few powers of ten on either side, as far as they fit."""
         lowest = math.ceil(self.exponent * math.log10(2))
         highest = math.floor((self.exponent + self.octaves) * math.log10(2))
         powers = list(range(highest, lowest - 1, -max(1, (highest - lowest + 3) // 3)))
         places = [GAP + power / math.log10(2) - self.exponent for power in powers]
         names = [rf"10^{{{power}}}" if power else "1" for power in powers]
-        ax.set_xticks(
-            [*(-place for place in places), 0, *places],
-            [*(f"$-{name}$" for name in names), "0", *(f"${name}$" for name in names)],
-        )
+        marked = [
+            tick for place, name in zip(places, names, strict=True)
+            for tick in ((place, f"${name}$"), (-place, f"$-{name}$"))
+        ]  # fmt: skip
+        marked.insert(2, (0.0, "0"))  # right after the largest
+        ranked_ticks(ax.xaxis, *zip(*marked, strict=True), TICK)
         ax.set_xlim(-self.end if self.below else -GAP, self.end if self.above else GAP)
 
 

@@ -27,6 +27,12 @@ CURVES = (
 DARK = "#222222"
 DOTS = (0, (1, 2.5))  # far enough apart that the measured line shows between them
 
+NARROW = 200.0  # points
+_COMPACT: dict[str, Any] = {
+    "fontsize": "x-small", "handlelength": 1.4, "handletextpad": 0.4, "columnspacing": 0.8,
+    "labelspacing": 0.3,
+}  # fmt: skip
+
 LAYER_AXIS = "layer (1 = nearest the input)"
 
 
@@ -34,6 +40,14 @@ def look(place: int) -> tuple[str, str]:
     """Colour and marker of a curve; after six curves the colours return with other markers."""
     turn, k = divmod(place, len(CURVES))
     return CURVES[k][0], CURVES[(k + turn) % len(CURVES)][1]
+
+
+def darker(colour: str) -> tuple[float, float, float]:
+    """The colour of a curve for dots on it: they show on the line, and still say whose they are."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(colour)
+    return 0.5 * red, 0.5 * green, 0.5 * blue
 
 
 def axes_or_current(ax: Axes | None) -> Axes:
@@ -104,6 +118,78 @@ def ticks_that_fit(axis: Any, places: Sequence[float], labels: Sequence[str], si
     axis.set_tick_params(labelsize=size)
 
 
+def ranked_ticks(axis: Any, places: Sequence[float], labels: Sequence[str], needed: float) -> None:
+    """Ticks along x, the most important first: each that keeps so far from all before it.
+
+    Arguments:
+        axis: `ax.xaxis`.
+        places, labels: in the order of their importance.
+        needed: from the middle of one label to the next, in points.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
+    names = dict(zip(places, labels, strict=True))
+
+    class Ranked(FixedLocator):  # within, as Matplotlib is loaded only now
+        def __call__(self) -> Any:
+            low, high = sorted(axis.get_view_interval())
+            gap = needed / max(width_in_points(axis.axes), 1e-9) * (high - low)
+            kept: list[float] = []
+            for place in places:
+                if low <= place <= high and all(abs(place - other) >= gap for other in kept):
+                    kept.append(place)
+            return np.array(sorted(kept))
+
+    axis.set_major_locator(Ranked(places))
+    axis.set_major_formatter(FuncFormatter(lambda place, _: names.get(place, "")))
+
+
+def whole_numbers_that_fit(axis: Any, longest: int) -> None:
+    """Ticks along x at round whole numbers of up to so many digits, six or as many as fit."""
+    from matplotlib.ticker import MaxNLocator
+
+    class Fitting(MaxNLocator):  # within, as Matplotlib is loaded only now
+        def __call__(self) -> Any:
+            room = width_in_points(axis.axes) / (10.0 * (0.65 * longest + 0.6))
+            self.set_params(nbins=int(min(6, max(1, room))))
+            return super().__call__()
+
+    axis.set_major_locator(Fitting(6, integer=True))
+
+
+def width_in_points(ax: Axes) -> float:
+    """How wide axes are; a layout may still change it."""
+    return float(ax.bbox.width * 72 / ax.figure.dpi)
+
+
+def is_narrow(ax: Axes) -> bool:
+    """Whether legends, and names of layers, would take most of the room."""
+    return width_in_points(ax) < NARROW
+
+
+def write_label(ax: Axes, axis: Any, text: str) -> None:
+    """Label an axis, in as many lines as it takes to be no longer than the axes.
+
+    They become somewhat smaller yet, when the layout makes room for what is around them.
+
+    Arguments:
+        ax: the axes.
+        axis: one of theirs, or of a colour bar beside them.
+        text: the label.
+    """
+    room = width_in_points(ax) if axis.axis_name == "x" else ax.bbox.height * 72 / ax.figure.dpi
+    how: dict[str, Any] = {"fontsize": "small"} if is_narrow(ax) else {}
+    letter = 4.3 if how else 5.2
+    axis.set_label_text(
+        textwrap.fill(
+            text, max(8, int(room / letter) - 3), break_long_words=False, break_on_hyphens=False
+        ),
+        **how,
+    )
+    if how and axis.axes is not ax:
+        axis.set_tick_params(labelsize="small")
+
+
 def nothing_finite(ax: Axes) -> bool:
     """Where no curve holds a finite number, say so, and show no ticks that nothing stands for."""
     for line in ax.lines:
@@ -127,7 +213,7 @@ def counting_axis(ax: Axes, last: int, label: str) -> None:
     ax.autoscale_view()
     numbers = layer_numbers(last)
     ticks_that_fit(ax.xaxis, numbers, [str(number) for number in numbers], 10.0)
-    ax.set_xlabel(label)
+    write_label(ax, ax.xaxis, label)
 
 
 def step_axis(ax: Axes, steps: Sequence[float], unit: str = "step") -> None:
@@ -135,15 +221,14 @@ def step_axis(ax: Axes, steps: Sequence[float], unit: str = "step") -> None:
 
     It reaches over all of them, also where a curve ends before.
     """
-    from matplotlib.ticker import MaxNLocator
-
     ax.update_datalim([(min(steps), 0), (max(steps), 0)], updatey=False)
     ax.autoscale_view()
     span = max(steps) - min(steps)
+    labels = [f"{step:.10g}" for step in steps]
     if len(steps) <= 6 and all(b - a >= span / 12 for a, b in pairwise(sorted(steps))):
-        ax.set_xticks(steps)
+        ticks_that_fit(ax.xaxis, steps, labels, 10.0)
     else:
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        whole_numbers_that_fit(ax.xaxis, max(map(len, labels)))
     ax.set_xlabel(unit)
 
 
@@ -190,15 +275,23 @@ def legend(ax: Axes, handles: Sequence[Any], *, inside: bool = True) -> None:
     if not handles:
         return
     if inside and not makes_room(ax):
-        ax.legend(handles=handles, fontsize="small", loc="best", framealpha=0.8)
+        how = _COMPACT if is_narrow(ax) else {"fontsize": "small"}
+        ax.legend(handles=handles, loc="best", framealpha=0.8, **how)
         return
     where: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
     if makes_room(ax):
-        where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 4.5,
-                 "handleheight": 1.2}  # fmt: skip
-    for ncols in (4, 3, 2, 1):
-        found = ax.legend(handles=handles, ncols=ncols, frameon=False, fontsize="small", **where)
-        if found.get_window_extent().width <= ax.bbox.width or ncols == 1:
+        # Below the label of the axis; the distance counts in letters of the legend.
+        where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "handleheight": 1.2,
+                 "borderaxespad": 4.5}  # fmt: skip
+    looks: list[tuple[int, dict[str, Any]]] = [(4, {}), (3, {}), (2, {}), (1, {})]
+    if is_narrow(ax) and len(handles) > 1:
+        compact = {**_COMPACT, "borderaxespad": where.get("borderaxespad", 0.5) * 1.2}
+        looks[3:] = [(3, compact), (2, compact), (1, compact)]
+    for ncols, how in looks:
+        found = ax.legend(
+            handles=handles, ncols=ncols, frameon=False, **{"fontsize": "small", **where, **how}
+        )
+        if found.get_window_extent().width <= ax.bbox.width or (ncols, how) == looks[-1]:
             return
 
 

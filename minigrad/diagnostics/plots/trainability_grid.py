@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from minigrad.diagnostics import theory
 from minigrad.diagnostics.loss_surface.trainability import Trainability
-from minigrad.diagnostics.plots.style import DARK, axes_or_current
+from minigrad.diagnostics.plots.style import DARK, axes_or_current, is_narrow, write_label
 from minigrad.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -58,21 +58,23 @@ def trainability(found: Trainability, *, ax: Axes | None = None, colorbar: bool 
     lowest = max(float(x[0]), 1e-3 * config.sigma_w2[0])
     sigma_w2, limit = _limit(config.sigma_b2, config.activation, lowest, float(x[-1]), float(y[-1]))
     if limit.size:
+        told = "theory" if is_narrow(ax) else "the limit that theory predicts"
         outline = [patheffects.withStroke(linewidth=4.5, foreground="white")]
         ax.plot(
             sigma_w2, limit, color=DARK, linewidth=2.0, path_effects=outline,
-            label=f"${DEPTH_SCALES}\\,\\xi_c$, the limit that theory predicts",
+            label=f"${DEPTH_SCALES}\\,\\xi_c$, {told}",
         )  # fmt: skip
         ax.legend(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize="small"
         )  # fmt: skip
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     ax.set_yticks(config.depths)
-    ax.set_xlabel(r"$\sigma_w^2$: fan_in × variance of the weights")
-    ax.set_ylabel("depth (Linear layers)")
+    write_label(ax, ax.xaxis, r"$\sigma_w^2$: fan_in × variance of the weights")
+    write_label(ax, ax.yaxis, "depth (Linear layers)")
     if colorbar:
         bar = ax.figure.colorbar(mesh, ax=ax, extend="max")
-        bar.set_label(f"loss after {config.steps} steps (guessing: {found.chance:.2f})")
+        guessing = "" if is_narrow(ax) else f" (guessing: {found.chance:.2f})"
+        write_label(ax, bar.ax.yaxis, f"loss after {config.steps} steps{guessing}")
     return ax
 
 
