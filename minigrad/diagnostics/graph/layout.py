@@ -7,6 +7,7 @@ by putting each box at the mean place of its neighbours; then everything gets co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +19,7 @@ GAP = 18.0  # between boxes side by side, in points like all lengths here
 ROW_GAP = 30.0  # between one layer and the next, for the arrows
 JOINT = 4.0  # the width that an arrow takes in a layer it passes through
 ENDS_APART = 10.0  # arrows at the box that they lead to
+ABREAST = 3  # leaves of one box; more stand in rows
 SWEEPS = 12
 
 Size = tuple[float, float]
@@ -56,10 +58,16 @@ def arrange(sizes: Sequence[Size], arrows: Sequence[tuple[int, int]]) -> Layout:
         for a, b in pairwise(chain):
             above[b].append(a)
             below[a].append(b)
-    rows = _order(_rows(layer), above, below)
     widths = np.array([w for w, _ in sizes] + [JOINT] * (len(layer) - len(sizes)))
     pull = _pulls(len(sizes), above, layer)
-    x = _across(rows, widths, above, below, pull)
+    # Arrows that pass through begin right or left of the boxes; what is narrower in the end, stays.
+    boxes_first = _rows(layer)
+    joints_first = [sorted(row, key=lambda i: i < len(sizes)) for row in boxes_first]
+    orders = [_order(start, above, below) for start in (boxes_first, joints_first)]
+    drafts = [(rows, _across(rows, widths, above, below, pull)) for rows in orders]
+    rows, x = min(
+        drafts, key=lambda draft: (_crossings(draft[0], below), round(max(draft[1] + widths / 2)))
+    )
     bands = _down(rows, sizes)
     centres = [(float(x[i]), sum(bands[layer[i]]) / 2) for i in range(len(sizes))]
     routes = [_route([(float(x[i]), bands[layer[i]]) for i in chain]) for chain in chains]
@@ -71,19 +79,27 @@ def arrange(sizes: Sequence[Size], arrows: Sequence[tuple[int, int]]) -> Layout:
 
 
 def _layers(boxes: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
-    """Per box the length of the longest path to it; but of a leaf, right above its first user."""
-    layer = [0] * boxes
-    is_leaf = [True] * boxes
-    for a, b in sorted(arrows, key=lambda arrow: arrow[1]):
-        is_leaf[b] = False
-        layer[b] = max(layer[b], layer[a] + 1)
-    users: Neighbours = [[] for _ in layer]
-    for a, b in arrows:
+    """Per box the length of the longest path to it; but of a leaf, right above its first user.
+
+    Where a box has more than `ABREAST` leaves, they take several layers.
+    """
+    pairs = sorted(set(arrows), key=lambda arrow: arrow[1])
+    targets = {b for _, b in pairs}
+    users: Neighbours = [[] for _ in range(boxes)]
+    leaves: Neighbours = [[] for _ in range(boxes)]
+    for a, b in pairs:
         users[a].append(b)
-    return [
-        min(layer[b] for b in users[i]) - 1 if is_leaf[i] and users[i] else layer[i]
-        for i in range(boxes)
-    ]
+        if a not in targets:
+            leaves[b].append(a)
+    rows = [max(1, math.ceil(len(own) / ABREAST)) for own in leaves]
+    layer = [0] * boxes
+    for a, b in pairs:
+        layer[b] = max(layer[b], rows[b] + (layer[a] if a in targets else 0))
+    for first in sorted(targets, key=lambda b: -layer[b]):  # the last word has the uppermost user
+        abreast = math.ceil(len(leaves[first]) / rows[first])
+        for place, leaf in enumerate(leaves[first]):
+            layer[leaf] = layer[first] - 1 - place // abreast
+    return layer
 
 
 def _with_joints(
