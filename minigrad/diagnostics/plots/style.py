@@ -27,7 +27,7 @@ CURVES = (
 DARK = "#222222"
 DOTS = (0, (1, 2.5))  # far enough apart that the measured line shows between them
 
-NARROW = 200.0  # points
+NARROW = 180.0  # points
 _COMPACT: dict[str, Any] = {
     "fontsize": "x-small", "handlelength": 1.4, "handletextpad": 0.4, "columnspacing": 0.8,
     "labelspacing": 0.3,
