@@ -319,8 +319,8 @@ def _draw(ax: Axes, curve: Curve, place: int, *, alone: bool) -> None:
         label = f"{curve.label}, theory".removeprefix(", ")
         numbers = np.arange(1, len(curve.layers) + 1)
         known = ~np.isnan(curve.theory)
-        colour = DARK if alone else darker(look(place)[0])
-        ax.plot(numbers[known], curve.theory[known], color=colour, linestyle=DOTS, linewidth=1.2,
+        shade = DARK if alone else darker(look(place)[0])
+        ax.plot(numbers[known], curve.theory[known], color=shade, linestyle=DOTS, linewidth=1.2,
                 label=label)  # fmt: skip
     for edge, (where, marker, label) in enumerate(_off_the_axis(curve)):
         if not where.size:

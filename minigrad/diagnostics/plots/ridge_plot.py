@@ -141,7 +141,7 @@ class _Axis(NamedTuple):
             for tick in ((place, f"${name}$"), (-place, f"$-{name}$"))
         ]  # fmt: skip
         marked.insert(2, (0.0, "0"))  # right after the largest
-        ranked_ticks(ax.xaxis, *zip(*marked, strict=True), TICK)
+        ranked_ticks(ax.xaxis, [place for place, _ in marked], [name for _, name in marked], TICK)
         ax.set_xlim(-self.end if self.below else -GAP, self.end if self.above else GAP)
 
 

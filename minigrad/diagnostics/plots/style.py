@@ -42,12 +42,12 @@ def look(place: int) -> tuple[str, str]:
     return CURVES[k][0], CURVES[(k + turn) % len(CURVES)][1]
 
 
-def darker(colour: str) -> tuple[float, float, float]:
+def darker(colour: str) -> str:
     """The colour of a curve for dots on it: they show on the line, and still say whose they are."""
-    from matplotlib.colors import to_rgb
+    from matplotlib.colors import to_hex, to_rgb
 
     red, green, blue = to_rgb(colour)
-    return 0.5 * red, 0.5 * green, 0.5 * blue
+    return to_hex((0.5 * red, 0.5 * green, 0.5 * blue))
 
 
 def axes_or_current(ax: Axes | None) -> Axes:
