@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from minigrad.data import Dataset, standardize
 from minigrad.diagnostics.inputs import chosen_inputs
 from minigrad.diagnostics.predicting.prediction import predict
 from minigrad.diagnostics.probing.probe import Probe
+from minigrad.diagnostics.probing.recording import Recording
+from minigrad.diagnostics.probing.way import factor_per_layer, way_of
 from minigrad.errors import ArgumentError
 from minigrad.models import deep_mlp
 from minigrad.ops.creation import tensor
@@ -96,7 +99,9 @@ class DecayResult:
         layers: a `LayerDecay` per Linear layer, from the input on.
         factor_per_layer: what the rms of dL/dz is multiplied by on each step towards the input,
             the geometric mean over the hidden layers. 0.5: it halves; 1: it stays. Layers in
-            underflow are left out. NaN where fewer than two are left.
+            underflow are left out. NaN where fewer than two are left. With residual connections
+            it is per block: compared are the sums at the ends of the blocks.
+        unit: what that is per, "layer" or "block".
         verdict: "vanishing", "exploding" or "healthy"; see `verdict`.
         underflow_layer: the layer nearest the output whose rms of dL/dz is below the smallest
             normal number of the dtype (1.2e-38 in float32): from there to the input the gradient
@@ -108,6 +113,7 @@ class DecayResult:
     factor_per_layer: float
     verdict: str
     underflow_layer: int | None
+    unit: str = "layer"
 
 
 def measure_decay(config: DecayConfig, data: Dataset | None = None) -> DecayResult:
@@ -139,26 +145,39 @@ def measure_decay(config: DecayConfig, data: Dataset | None = None) -> DecayResu
     # An overflow in an exploding network is a finding, not an accident.
     with np.errstate(over="ignore", invalid="ignore"):
         runs = [_one_seed(config, seed, x, data.y) for seed in config.seeds]
+    first = runs[0][0]
+    kinds = first.meta["kinds"]
+    means = {
+        series: [Spread.of(values) for values in _of_first_records(runs, series)]
+        for series in ("z_rms", "dz_rms", "dw_rms")
+    }
+    numbers = [k for k, name in enumerate(first.layers) if kinds[name] != "Residual"]
     layers = tuple(
         LayerDecay(
-            index + 1,
-            name,
-            **{
-                series: Spread.of([float(probe.series(series)[0, index]) for probe, _ in runs])
-                for series in ("z_rms", "dz_rms", "dw_rms")
-            },
-            dz_rms_theory=_mean_or_none([theory[index] for _, theory in runs if theory]),
+            place + 1,
+            first.layers[k],
+            **{series: spreads[k] for series, spreads in means.items()},
+            dz_rms_theory=_mean_or_none([theory[place] for _, theory in runs if theory]),
         )
-        for index, name in enumerate(runs[0][0].layers)
+        for place, k in enumerate(numbers)
     )
-    dz_rms = [layer.dz_rms.mean for layer in layers]
+    way = way_of(first.layers, kinds)
+    on_the_way = [means["dz_rms"][k].mean for k in way.steps]
     return DecayResult(
         config,
         layers,
-        factor_per_layer(dz_rms, config.dtype),
-        verdict(dz_rms),
-        underflow_layer(dz_rms, config.dtype),
+        factor_per_layer(on_the_way, config.dtype),
+        verdict(on_the_way),
+        underflow_layer([layer.dz_rms.mean for layer in layers], config.dtype),
+        way.unit,
     )
+
+
+def _of_first_records(
+    runs: Sequence[tuple[Recording, Any]], series: str
+) -> Iterator[tuple[float, ...]]:
+    """Per layer, its number of every seed."""
+    return zip(*(probe.series(series)[0].tolist() for probe, _ in runs), strict=True)
 
 
 def network_and_batch(
@@ -193,38 +212,27 @@ def _one_seed(
 ) -> tuple[Probe, list[float] | None]:
     """What the probe saw, and per layer what theory predicts."""
     model, x, y = network_and_batch(config, seed, x, y)
-    with Probe(model, include=nn.Linear, full=0) as probe:
+    looked_at = [nn.Linear] if config.residual == "none" else [nn.Linear, nn.Residual]
+    with Probe(model, include=looked_at, full=0) as probe:
         nn.functional.cross_entropy(model(tensor(x)), tensor(y)).backward()
     return probe, _theory(model, x, probe)
 
 
 def _theory(model: nn.Module, x: np.ndarray, probe: Probe) -> list[float] | None:
-    """The predicted rms of dL/dz, from the measured one of the last layer on; None for none."""
+    """The predicted rms of dL/dz of each Linear layer, from the measured one of the last on.
+
+    None for none.
+    """
     try:
-        predicted = predict(model, x).over(probe).dz_rms_predicted
+        over = predict(model, x).over(probe)
     except ArgumentError:  # theory does not cover this network, or it overflowed
         return None
-    return [float(rms) for rms in predicted]
-
-
-def factor_per_layer(dz_rms: Sequence[float], dtype: str) -> float:
-    """Geometric mean of dz_rms[l] / dz_rms[l + 1] over the hidden layers.
-
-    The output layer is left out, having another width; and so are layers in underflow.
-
-    >>> factor_per_layer([1.0, 2.0, 4.0, 100.0], "float32")
-    0.5
-    """
-    smallest = np.finfo(dtype).tiny
-    usable = [i for i, g in enumerate(dz_rms[:-1]) if smallest <= g < math.inf]
-    if len(usable) < 2:
-        return math.nan
-    first, last = usable[0], usable[-1]
-    return math.exp((math.log(dz_rms[first]) - math.log(dz_rms[last])) / (last - first))
+    found = zip(over.dz_rms_predicted, over.linear, strict=True)
+    return [float(rms) for rms, is_linear in found if is_linear]
 
 
 def verdict(dz_rms: Sequence[float]) -> str:
-    """What the rms of dL/dz of every layer, from the input on, says about the network.
+    """What the rms of dL/dz of every layer on the way, from the input on, says about the network.
 
     Compared are the first and the last hidden layer. "vanishing": the first has less than
     e^-3 = 1/20 of the last; "exploding": more than e^3 = 20 times, or no finite number any more;

@@ -94,7 +94,8 @@ def one_table(result: DecayResult, names: Sequence[str]) -> str:
     shown = [result.layers[i] for i in (0, (len(result.layers) - 1) // 2, -1)]
     lines = [
         f"{describe(result.config, names)}: {result.verdict}",
-        "  rms at layer " + "".join(f"{layer.index:>10}" for layer in shown) + "   per layer",
+        "  rms at layer " + "".join(f"{layer.index:>10}" for layer in shown)
+        + f"   per {result.unit}",
         "  dL/dz        " + "".join(f"{layer.dz_rms.mean:>10.1e}" for layer in shown)
         + f"{_factor(result.factor_per_layer):>12}",
         "  dL/dW        " + "".join(f"{layer.dw_rms.mean:>10.1e}" for layer in shown),

@@ -108,7 +108,7 @@ def test_the_layers_that_are_ill_are_named():
     assert [layer.verdict for layer in found.layers] == expected
     assert found.findings[0].layers == tuple(f"layer{i}.linear" for i in (1, 2, 3))
     assert "layer3.linear 100% of the units" in found.findings[0].evidence
-    assert "no gradient gets past to layer1.linear to layer2.linear" in found.findings[0].evidence
+    assert "no gradient reaches layer1.linear to layer2.linear" in found.findings[0].evidence
     assert found.findings[0].numbers["share"] == 1
 
     x, y = digits()

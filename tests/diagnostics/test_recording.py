@@ -378,6 +378,7 @@ def test_runs_from_memory_and_from_files_stand_side_by_side(tmp_path):
     assert summary["fast"] == {
         "steps": [0, 10], "loss": pytest.approx(1 / 11), "dz_first": 4.0,
         "dz_factor": pytest.approx(2.0), "update_ratio": 3e-3, "saturated": None, "dead": 0.25,
+        "unit": "layer", "lost_at": None,
     }  # fmt: skip
     assert summary["slow"]["dz_factor"] == pytest.approx(0.5) and summary["slow"]["loss"] is None
     assert set(summary["run 3"].values()) == {None}
@@ -387,6 +388,53 @@ def test_runs_from_memory_and_from_files_stand_side_by_side(tmp_path):
         ["dz_rms", "fast", "slow", "run", "3"], ["1", "4", "1", "-"], ["2", "2", "2", "-"],
         ["3", "9", "9", "-"], ["x", "-", "-", "-"],
     ]  # fmt: skip
+
+
+def test_a_run_that_was_lost_says_so_and_since_when():
+    lost = Recording(["1", "2", "3"])
+    for step, loss in zip((0, 10, 20, 30), (2.3, 1.5, math.nan, math.nan), strict=True):
+        gone = step >= 20
+        lost.add(step, {"dz_rms": [math.nan if gone else 1e-6, 1e-3, 1.0],
+                        "dz_nans": [float(gone), 0.0, 0.0]}, loss=loss)  # fmt: skip
+    found = compare(lost).to_dict()["run 1"]
+    # Not the loss of step 10, nor dL/dz of layer 2.
+    assert (found["loss"], found["dz_first"], found["dz_factor"]) == ("nan", "nan", "nan")
+    assert found["lost_at"] == 20
+    line = compare(lost).table().splitlines()
+    assert line[0].endswith("lost at step") and line[1].split()[-1] == "20"
+    assert line[1].split()[5:8] == ["nan", "nan", "nan"]
+
+    # Infinity is no loss to come back from either; a peak is, and what was not noted is no NaN.
+    over, peak, unknown = (Recording(["1", "2", "3"]) for _ in range(3))
+    for step, loss in enumerate((2.3, math.inf)):
+        over.add(step, {"dz_rms": [math.inf, 1e-3, 1.0]}, loss=loss)
+    for step, infs in enumerate((1.0, 0.0)):
+        peak.add(step, {"dz_rms": [1.0, 1.0, 1.0], "dz_infs": [infs, 0, 0]}, loss=1.0)
+    unknown.add(0, {"dz_rms": [0.5, 1.0, 1.0]}, loss=2.3)
+    unknown.add(1, {"dz_rms": [0.5, 1.0, 1.0]})
+    found = compare(over, peak, unknown).to_dict().values()
+    assert [f["lost_at"] for f in found] == [1, None, None]
+    assert [f["loss"] for f in found] == ["inf", 1.0, None]
+    assert "lost" not in compare(peak, unknown).table()
+
+    # Of the run, `minigrad compare` keeps the step where it stopped, of which there is no record.
+    peak.meta["diverged"] = 7
+    assert compare(peak).to_dict()["run 1"]["lost_at"] == 7
+
+
+def test_a_network_of_nan_is_told_from_one_of_which_nothing_was_recorded():
+    model = mg.models.deep_mlp(4, 8, "tanh", in_features=3, generator=mg.Generator(0))
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight.data[...] = math.nan
+    with Probe(model) as probe:
+        loss = model(mg.ones(5, 3)).sum()
+        loss.backward()
+        probe.note(loss=loss)
+    found = compare(probe).to_dict()["run 1"]
+    assert (found["loss"], found["dz_first"], found["lost_at"]) == ("nan", "nan", 0)
+    assert "  nan" in compare(probe).table()
+    assert '"nan"' in json.dumps(compare(probe).to_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize(

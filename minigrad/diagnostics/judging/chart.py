@@ -13,13 +13,11 @@ from minigrad.backend import Array, device_of
 from minigrad.diagnostics.probing.functional import UNSEEN
 from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.probing.statistics import FLOAT
+from minigrad.diagnostics.probing.way import NO_STEPS, way_of
 from minigrad.nn.saturation import flat_parts
 
-NORMALIZATIONS = ("BatchNorm1d", "LayerNorm", "RMSNorm", "GroupNorm", "InstanceNorm1d")
-
 # Whose z is no output of a linear layer, or whose weight is a factor that may well start at 0.
-NOT_COMPARED = (*NORMALIZATIONS, "Residual", "PReLU")
-
+NOT_COMPARED = (*NO_STEPS, "Residual")
 
 # From here on an activation is off half of the time by its nature, as ReLU is.
 RECTIFIER = 0.4
@@ -32,10 +30,10 @@ class Chart:
         layers: their names.
         kinds: per layer the class name of its module; "" where that was not recorded.
         unseen: numbers of the hidden layers that have an activation of which no more is known.
-        norms: numbers of the normalization layers outside of residual branches.
-        way: numbers of the layers that every signal passes, in order: those outside of residual
-            branches (which a gradient may well leave out), normalization and PReLU left out, and
-            what was never called.
+        way: numbers of the layers that every signal passes, in order, but those that were never
+            called; `norms`, the normalizations that it passes; and `holders`, the modules that
+            hold a layer on the way: see `probing.way`.
+        unit: what a step on the way goes past: "layer", "block" or "layer or block".
         hidden: these without the last, the output layer, whose width and loss set its gradient.
         broken_weights: the layers whose weights held NaN or infinity before any recorded step.
         zero_weights: the layers whose weights were all 0 then. Both are empty where the weights
@@ -51,19 +49,17 @@ class Chart:
         self.layers = recording.layers
         self.activations = [recording.activations.get(name, "") for name in self.layers]
         kinds = recording.meta.get("kinds", {})
-        self.kinds = [str(kinds.get(name, "")) for name in self.layers]
+        self.kinds = [
+            str(kinds.get(name, "")).removeprefix("Parametrized") for name in self.layers
+        ]
         dtype = np.finfo(recording.meta.get("dtype", "float32"))
         self.dtype = str(dtype.dtype)
         self.smallest, self.largest = float(dtype.tiny), float(dtype.max)
-        everywhere = [k for k, name in enumerate(self.layers) if not self._is_within(name)]
-        self.way = [
-            k
-            for k in everywhere
-            if self.kinds[k] not in NORMALIZATIONS and self.kinds[k] != "PReLU"
-            if self._was_called(k)
-        ]
+        called = [self._was_called(k) for k in range(len(self.layers))]
+        way = way_of(self.layers, kinds, called)
+        self.way, self.norms, self.holders = list(way.steps), list(way.norms), way.holders
+        self.unit = way.unit
         self.hidden = self.way[:-1]
-        self.norms = [k for k in everywhere if self.kinds[k] in NORMALIZATIONS]
         skipped = recording.skipped
         self.unseen = [k for k in self.hidden if skipped.get(self.layers[k], "").startswith(UNSEEN)]
         of_layers = [weights.get(name, []) for name in self.layers]
@@ -81,9 +77,6 @@ class Chart:
         """Whether anything went through this layer, or came back to it, in any record."""
         names = ("z_rms", "z_nans", "dz_rms", "dz_nans")
         return any(not np.isnan(self.series(name)[:, layer]).all() for name in names)
-
-    def _is_within(self, name: str) -> bool:
-        return any(name.startswith(f"{other}.") for other in self.layers if other != name)
 
     def __len__(self) -> int:
         return len(self.recording)

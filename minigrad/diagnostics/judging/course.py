@@ -44,14 +44,16 @@ def breakdown(chart: Chart, record: int) -> Sign:
         before = [k for k in way[: way.index(first)] if 0 < rms[k] < math.inf]
         shown = "z" if signal == "z" else "dL/dz"
         where = f"{_share(bad[first])} of {shown} in {chart.layers[first]} are NaN or infinite"
-        if first in chart.broken_weights:
-            return _broken_weights(chart, first, where, float(bad[first]), record)
+        broken = chart.broken_weights & {first, *chart.holders}
+        if broken:
+            layer = first if first in broken else min(broken)
+            return _broken_weights(chart, layer, where, float(bad[first]), record)
         if len(before) > 1 and rms[before[-1]] > TRAINABLE * rms[before[0]]:
             factor = float(rms[before[-1]] / rms[before[0]]) ** (1 / (len(before) - 1))
             grown = [k for k in way if bad[k] > 0 or rms[k] > TRAINABLE * rms[before[0]]]
             return Sign(
                 "exploding", numbered(grown),
-                f"{where}: {shown} grows by a factor of {factor:.3g} per layer until it is too "
+                f"{where}: {shown} grows by a factor of {factor:.3g} per {chart.unit} until it is too "
                 f"large for {chart.dtype}", {"factor": factor}, record,
             )  # fmt: skip
         return Sign("unstable", (first,), f"{where}, of step {chart.step(record)}",

@@ -20,6 +20,7 @@ from minigrad.diagnostics.batch_loss import (
 from minigrad.diagnostics.judging.chart import Chart
 from minigrad.diagnostics.judging.course import breakdown, broken_record, long_steps, restless_loss
 from minigrad.diagnostics.judging.cures import cure
+from minigrad.diagnostics.judging.gaps import not_judged, notes
 from minigrad.diagnostics.judging.illnesses import Record, Sign
 from minigrad.diagnostics.judging.over_time import over_time
 from minigrad.diagnostics.judging.verdicts import COLUMNS, ORDER, Diagnosis, Finding, LayerVerdict
@@ -205,8 +206,17 @@ def _judge(chart: Chart) -> Diagnosis:
         )
         for k, name in enumerate(chart.layers)
     )
-    factor = Record(chart, shown).factor_per_layer()
-    return Diagnosis(findings, layers, chart.step(shown), factor, chart.window(shown))
+    of_record = Record(chart, shown)
+    return Diagnosis(
+        findings,
+        layers,
+        chart.step(shown),
+        of_record.factor_per_layer(),
+        chart.window(shown),
+        chart.unit,
+        tuple(not_judged(chart, of_record)),
+        tuple(notes(chart)),
+    )
 
 
 def _last_whole_record(chart: Chart, broken: int | None) -> int | None:

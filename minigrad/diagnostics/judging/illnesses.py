@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.diagnostics.decay import TRAINABLE
 from minigrad.diagnostics.judging.chart import RECTIFIER, Chart, natural_share
 from minigrad.diagnostics.probing.statistics import FLOAT
+from minigrad.diagnostics.probing.way import factor_per_layer
 
 # Half of what the activation should have left to live on lies where it is flat.
 SATURATED = 0.5
@@ -50,6 +51,7 @@ class Record:
     Attributes:
         dz, dz_norm, dw, z: rms of dL/dz, L2 norm of dL/dz, rms of dL/dW and of z, per layer.
         saturated, dead: shares.
+        arrived: whether a gradient did, finite or not.
         way, hidden, chains: as in the chart, of the layers at which a gradient arrived. A chain is
             the hidden layers, or the normalization layers: dL/dz of layers in one can be compared,
             while dL/dz before and after a normalization differ by its scale.
@@ -64,10 +66,10 @@ class Record:
         )
         # Where every number of a rectifier is off, no window of records is needed to know it.
         self.dead = np.where(self.saturated == 1, 1.0, self.dead)
-        arrived = ~np.isnan(self.dz) | (chart.series("dz_bad")[record] > 0)
-        self.way = [k for k in chart.way if arrived[k]]
+        self.arrived = ~np.isnan(self.dz) | (chart.series("dz_bad")[record] > 0)
+        self.way = [k for k in chart.way if self.arrived[k]]
         self.hidden = self.way[:-1]
-        norms = [k for k in chart.norms if arrived[k]]
+        norms = [k for k in chart.norms if self.arrived[k]]
         self.chains = [chain for chain in (self.hidden, norms) if len(chain) > 1]
         self.faded = self._faded(self.z, self.way)
 
@@ -130,7 +132,7 @@ class Record:
         )
         below = self._cut_off_below(ill.tolist())
         if below:
-            evidence += f"; no gradient gets past to {self._name(below[0])}"
+            evidence += f"; no gradient reaches {self._name(below[0])}"
             evidence += f" to {self._name(below[-1])}" if len(below) > 1 else ""
         return Sign("dead", numbered({*ill.tolist(), *below}), evidence,
                     {"share": float(self.dead[worst])})  # fmt: skip
@@ -197,7 +199,7 @@ class Record:
         return Sign(
             "exploding", tuple(sorted(ill)),
             f"dL/dz grows from {self.dz[top]:.1e} in {self._name(top)} to "
-            f"{self.dz[ill[0]]:.1e} in {self._name(ill[0])}{_each(factor)}",
+            f"{self.dz[ill[0]]:.1e} in {self._name(ill[0])}{self._each(factor)}",
             {"first": float(self.dz[ill[0]]), "last": float(self.dz[top]), "factor": factor},
         )  # fmt: skip
 
@@ -225,7 +227,7 @@ class Record:
         factor = self.factor_per_layer()
         evidence = (
             f"dL/dz shrinks from {self.dz[top]:.1e} in {self._name(top)} to "
-            f"{self.dz[ill[0]]:.1e} in {self._name(ill[0])}{_each(factor)}"
+            f"{self.dz[ill[0]]:.1e} in {self._name(ill[0])}{self._each(factor)}"
         )
         return Sign("vanishing", tuple(sorted(ill)), evidence, {
             "first": float(self.dz[ill[0]]), "last": float(self.dz[top]), "factor": factor,
@@ -235,16 +237,13 @@ class Record:
         return next(chain[-1] for chain in self.chains if layer in chain)
 
     def factor_per_layer(self) -> float:
-        """Geometric mean of dz_rms[l] / dz_rms[l + 1] over the hidden layers but underflow."""
-        usable = [
-            place
-            for place, k in enumerate(self.hidden)
-            if self.chart.smallest <= self.dz[k] < math.inf
-        ]
-        if len(usable) < 2:
-            return math.nan
-        first, last = (self.dz[self.hidden[i]] for i in (usable[0], usable[-1]))
-        return math.exp((math.log(first) - math.log(last)) / (usable[-1] - usable[0]))
+        """See `probing.way.factor_per_layer`."""
+        return factor_per_layer(self.dz[self.way], self.chart.dtype)
+
+    def _each(self, factor: float) -> str:
+        if math.isnan(factor):
+            return ""
+        return f", by a factor of {factor:.3g} per {self.chart.unit}"
 
     # -- numbers too small for the dtype -----------------------------------------------------
 
@@ -295,7 +294,3 @@ def numbered(layers: Iterable[int]) -> tuple[int, ...]:
 def counted(ill: Iterable[int], layers: list[str]) -> str:
     count = len(list(ill))
     return f"{count} of {len(layers)} layers" if len(layers) > 1 else "the only layer"
-
-
-def _each(factor: float) -> str:
-    return "" if math.isnan(factor) else f", by a factor of {factor:.3g} per layer"

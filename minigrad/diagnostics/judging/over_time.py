@@ -10,10 +10,7 @@ from minigrad.diagnostics.decay import TRAINABLE
 from minigrad.diagnostics.judging.chart import Chart
 from minigrad.diagnostics.judging.illnesses import Sign
 from minigrad.diagnostics.probing.statistics import FLOAT
-
-# Layers that hand a state from one time to the next. Others that are called several times in a
-# step, such as an encoder of two inputs, need not do that.
-RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+from minigrad.diagnostics.probing.way import RECURRENT
 
 
 def over_time(chart: Chart, record: int) -> list[Sign]:

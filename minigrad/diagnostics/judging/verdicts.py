@@ -76,7 +76,7 @@ class LayerVerdict:
         return HEALTHY if self.seen else UNKNOWN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """What `diagnose` found. `print` shows it as a table, a notebook as a coloured one.
 
@@ -87,6 +87,11 @@ class Diagnosis:
         window: over which records `dead` is, in words.
         factor_per_layer: what the rms of dL/dz is multiplied by on each step towards the input,
             the geometric mean over the hidden layers; NaN where it cannot be told.
+        unit: what such a step goes past: "layer", "block" (of residual networks) or "layer or
+            block".
+        not_judged: which illnesses could not be looked for, and why; then a network without others
+            is "unknown".
+        notes: what else a reader should know of how it was judged.
     """
 
     findings: tuple[Finding, ...]
@@ -94,11 +99,16 @@ class Diagnosis:
     step: int
     factor_per_layer: float
     window: str = "a window of records"
+    unit: str = "layer"
+    not_judged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """The first cause, or "healthy"."""
-        return self.findings[0].verdict if self.findings else HEALTHY
+        """The first cause; else "healthy", or "unknown" where not all could be looked for."""
+        if self.findings:
+            return self.findings[0].verdict
+        return UNKNOWN if self.not_judged else HEALTHY
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -131,15 +141,20 @@ class Diagnosis:
             notes.append("off: of the numbers in this batch; about half is normal for a rectifier")
         if any(layer.numbers.get("dead", math.nan) > 0 for layer in self.layers):
             notes.append(f"dead: units that passed nothing in {self.window}")
-        return notes
+        return [*(f"not judged: {what}" for what in self.not_judged), *notes, *self.notes]
 
     def __str__(self) -> str:
         return self.table()
 
+    __repr__ = __str__
+
     def _factor(self) -> str:
         if math.isnan(self.factor_per_layer):
             return ""
-        return f" (dL/dz is multiplied by {self.factor_per_layer:.3g} per layer towards the input)"
+        return (
+            f" (dL/dz is multiplied by {self.factor_per_layer:.3g} per {self.unit} towards the "
+            "input)"
+        )
 
     def _repr_html_(self) -> str:
         """The same for notebooks, with a colour beside each word."""

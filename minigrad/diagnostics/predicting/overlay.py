@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.diagnostics.probing.recording import Recording
+from minigrad.diagnostics.probing.way import Way, factor_per_layer, way_of
 from minigrad.errors import ArgumentError
 
 FLOAT = NDArray[np.float64]
@@ -28,6 +29,8 @@ class Overlay:
         z_rms_predicted: as it says.
         dz_rms_predicted: likewise, beginning with what was measured at the last Linear layer:
             the size of the gradient there is up to the loss.
+        way: which of them every signal passes, see `probing.way`; and `dtype`, what was computed
+            in: a factor per layer is of these layers, and of numbers that are normal in it.
         only_predicted, only_measured: paths that the other side does not have.
         notes: those of the prediction.
     """
@@ -40,13 +43,16 @@ class Overlay:
     dz_rms_predicted: FLOAT
     only_predicted: tuple[str, ...]
     only_measured: tuple[str, ...]
+    way: Way
+    dtype: str = "float32"
     notes: tuple[str, ...] = ()
 
     @property
     def factor_per_layer(self) -> float:
         """What the measured rms of dL/dz is multiplied by on each step towards the input.
 
-        The geometric mean over the hidden Linear layers, as in the prediction.
+        The geometric mean over the hidden layers on the way; of a residual network over its
+        blocks.
         """
         return self._factor(self.dz_rms)
 
@@ -56,8 +62,9 @@ class Overlay:
         return self._factor(self.dz_rms_predicted)
 
     def _factor(self, dz_rms: FLOAT) -> float:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return factor_per_layer(np.log10(dz_rms)[np.array(self.linear)])
+        # Those in underflow are left out of both.
+        whole = self.dz_rms >= np.finfo(self.dtype).tiny
+        return factor_per_layer(np.where(whole, dz_rms, 0.0)[list(self.way.steps)])
 
     def table(self) -> str:
         """Both as text, one line per layer, with the ratio measured / predicted."""
@@ -78,7 +85,7 @@ class Overlay:
         measured, predicted = self.factor_per_layer, self.factor_per_layer_predicted
         if math.isfinite(measured) and math.isfinite(predicted):
             lines.append(
-                f"dL/dz per layer: measured x {measured:.3f}, predicted x {predicted:.3f} "
+                f"dL/dz per {self.way.unit}: measured x {measured:.3f}, predicted x {predicted:.3f} "
                 f"({100 * (measured / predicted - 1):+.1f} %)"
             )
         for title, names in (
@@ -100,22 +107,6 @@ def _some(names: Sequence[str]) -> str:
 
 def _cell(value: float, form: str) -> str:
     return "-" if math.isnan(value) else format(value, form)
-
-
-def factor_per_layer(log10: FLOAT) -> float:
-    """Geometric mean of g[l] / g[l + 1] over the hidden layers; the last layer is left out.
-
-    Arguments:
-        log10: of g per Linear layer, from the input on. Layers without a gradient are left out.
-
-    >>> round(factor_per_layer(np.log10([1.0, 2.0, 4.0, 100.0])), 12)
-    0.5
-    """
-    usable = np.flatnonzero(np.isfinite(log10[:-1]))
-    if len(usable) < 2:
-        return math.nan
-    first, last = usable[0], usable[-1]
-    return float(10 ** ((log10[first] - log10[last]) / (last - first)))
 
 
 def _times_power_of_ten(number: float, log10: FLOAT) -> FLOAT:
@@ -165,5 +156,7 @@ def lay_over(prediction: Any, recording: Any, record: int) -> Overlay:
         _times_power_of_ten(dz_rms[last], relative),
         tuple(name for name in prediction.layers if name not in place),
         tuple(name for name in recording.layers if name not in names),
+        way_of(names, prediction.kinds),
+        str(recording.meta.get("dtype", "float32")),
         prediction.notes,
     )

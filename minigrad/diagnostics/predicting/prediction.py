@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from minigrad import nn
 from minigrad.diagnostics.predicting import chance
-from minigrad.diagnostics.predicting.overlay import Overlay, factor_per_layer, lay_over
+from minigrad.diagnostics.predicting.overlay import Overlay, lay_over
 from minigrad.diagnostics.predicting.walk import Walk
+from minigrad.diagnostics.probing.way import factor_of_logs, way_of
 from minigrad.errors import ArgumentError
 from minigrad.tensor import Tensor
 
@@ -53,10 +54,17 @@ class Prediction:
     def factor_per_layer(self) -> float:
         """What the rms of dL/dz is multiplied by per step towards the input, in the mean.
 
-        The geometric mean from the last hidden Linear layer to the first. NaN below two hidden
-        layers.
+        The geometric mean from the last hidden Linear layer to the first; of a residual network
+        over its blocks. NaN below two hidden layers.
         """
-        return factor_per_layer(self.log10_dz_rms[np.array(self.linear)])
+        steps = list(way_of(self.layers, self.kinds).steps)
+        return factor_of_logs(self.log10_dz_rms[steps] * math.log(10))
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Per layer, what it is: "Linear" or "Residual"."""
+        kinds = ("Linear" if is_linear else "Residual" for is_linear in self.linear)
+        return dict(zip(self.layers, kinds, strict=True))
 
     def over(self, recording: Any, record: int = 0) -> Overlay:
         """The prediction laid over a measurement.
@@ -78,7 +86,8 @@ class Prediction:
         for name, z, c, dz in rows:
             lines.append(f"{name:<{width}}{z:>11.3g}{c:>14.3f}{_power_of_ten(dz):>19}")
         if not math.isnan(self.factor_per_layer):
-            lines.append(f"dL/dz per layer: x {self.factor_per_layer:.3f}")
+            unit = way_of(self.layers, self.kinds).unit
+            lines.append(f"dL/dz per {unit}: x {self.factor_per_layer:.3f}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     __repr__ = table

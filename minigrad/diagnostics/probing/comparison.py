@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minigrad.diagnostics.probing.files import plain_number
 from minigrad.diagnostics.probing.names import SERIES
 from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.probing.statistics import FLOAT
+from minigrad.diagnostics.probing.way import factor_per_layer, way_of
 from minigrad.errors import ArgumentError
 
 HEADINGS = {
@@ -24,6 +26,7 @@ HEADINGS = {
     "update_ratio": "update/W",
     "saturated": "saturated",
     "dead": "dead",
+    "lost_at": "lost at step",
 }
 
 
@@ -106,15 +109,18 @@ class Comparison:
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Per run, of its last record: `loss`; `dz_first`, the rms of dL/dz in the first layer;
-        `dz_factor`, what that is multiplied by per layer towards the input; `update_ratio`, the
-        median over the layers; and the largest `saturated` and `dead`. Besides, its `steps`, the
-        first and the last. None where nothing was recorded.
+        `dz_factor`, what that is multiplied by towards the input, and per which `unit`, "layer"
+        or "block" (see `probing.way`: normalizations and the insides of residual blocks are left
+        out); `update_ratio`, the median over the layers; and the largest `saturated` and `dead`.
+        Besides, its `steps`, the first and the last; and `lost_at`, the step from which on the
+        run is lost to NaN and infinity, up to its end. None where nothing was recorded; what was
+        lost is "nan", "inf" or "-inf".
         """
         return {name: _summary(run) for name, run in self.runs.items()}
 
     def table(self) -> str:
         """A line for each run, with what `to_dict` says; `-` where nothing was recorded."""
-        return _as_text([["run", *HEADINGS.values()], *self._cells()])
+        return _as_text([["run", *self._headings().values()], *self._cells()])
 
     def layers(self, series: str) -> str:
         """One quantity in the last record of every run: a line for each layer.
@@ -135,11 +141,29 @@ class Comparison:
         rows = [[layer, *[_cell(column.get(layer)) for column in columns]] for layer in names]
         return _as_text([[series, *self.runs], *rows])
 
+    def _headings(self) -> dict[str, str]:
+        """Those of the columns that have something to say."""
+        found = dict(HEADINGS)
+        if all(summary["lost_at"] is None for summary in self.to_dict().values()):
+            del found["lost_at"]
+        found["dz_factor"] = f"per {' or '.join(self._units() or ['layer'])}"
+        return found
+
+    def _units(self) -> list[str]:
+        """What the factors are per."""
+        summaries = self.to_dict().values()
+        units = {summary["unit"] for summary in summaries if summary["dz_factor"] is not None}
+        return sorted(units, reverse=True)
+
     def _cells(self) -> list[list[str]]:
-        return [
-            [name, *[_cell(summary[key]) for key in HEADINGS]]
-            for name, summary in self.to_dict().items()
-        ]
+        headings, several = self._headings(), len(self._units()) > 1
+        rows = []
+        for name, summary in self.to_dict().items():
+            cells = {key: _cell(summary[key]) for key in headings}
+            if several and summary["dz_factor"] is not None:
+                cells["dz_factor"] += f" ({summary['unit']})"
+            rows.append([name, *cells.values()])
+        return rows
 
     def __str__(self) -> str:
         return self.table()
@@ -150,43 +174,73 @@ class Comparison:
         rows = [
             "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) for cells in self._cells()
         ]
-        titles = "".join(f"<th>{title}</th>" for title in ["run", *HEADINGS.values()])
+        titles = "".join(f"<th>{title}</th>" for title in ["run", *self._headings().values()])
         return f"<table><tr>{titles}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
 def _summary(run: Recording) -> dict[str, Any]:
-    def last(series: str) -> FLOAT:
-        found = run.series(series)[-1] if len(run) else np.zeros(0)
-        return found[~np.isnan(found)]
-
-    losses, dz = run.loss[~np.isnan(run.loss)], last("dz_rms")
-    numbers = {
-        "loss": losses[-1:],
-        "dz_first": dz[:1],
-        "dz_factor": _factor(dz),
-        "update_ratio": _median(last("update_ratio")),
-        "saturated": last("saturated"),
-        "dead": last("dead"),
+    lost_at = _lost_at(run)
+    found: dict[str, Any] = {
+        "steps": [run.steps[0], run.steps[-1]] if len(run) else None,
+        **dict.fromkeys(key for key in HEADINGS if key != "steps"),
+        "unit": None,
+        "lost_at": lost_at,
     }
-    found = {
-        key: plain_number(max(values)) if len(values) else None for key, values in numbers.items()
+    if not len(run):
+        return found
+    lost = lost_at is not None and run.steps[-1] >= lost_at
+    dz, bad = run.series("dz_rms")[-1], _bad(run, "dz")[-1]
+    way = way_of(run.layers, run.meta.get("kinds", {}), _called(run))
+    if way.steps:
+        first = way.steps[0]
+        found["dz_first"] = _plain(dz[first], lost=bool(bad[first]))
+        factor = factor_per_layer(dz[list(way.steps)], run.meta.get("dtype", "float32"))
+        found["dz_factor"] = _plain(factor, lost=bool(bad[list(way.steps)].any()))
+    return found | {
+        "loss": _plain(run.loss[-1], lost),
+        "unit": way.unit,
+        "update_ratio": _plain(_of_layers(np.median, run, "update_ratio"), lost),
+        "saturated": _plain(_of_layers(np.max, run, "saturated")),
+        "dead": _plain(_of_layers(np.max, run, "dead")),
     }
-    return {"steps": [run.steps[0], run.steps[-1]] if len(run) else None, **found}
 
 
-def _median(values: FLOAT) -> FLOAT:
-    return np.median(values, keepdims=True) if len(values) else values
+def _of_layers(fold: Callable[[FLOAT], Any], run: Recording, series: str) -> float:
+    """Median or largest of the last record; NaN where there is none."""
+    values = run.series(series)[-1]
+    known = values[~np.isnan(values)]
+    return float(fold(known)) if len(known) else math.nan
 
 
-def _factor(dz: FLOAT) -> FLOAT:
-    """The geometric mean over the hidden layers, the last one being the output's."""
-    hidden = dz[:-1]
-    usable = (np.isfinite(hidden) & (hidden > 0)).nonzero()[0]
-    if len(usable) < 2:
-        return np.zeros(0)
-    first, last = usable[0], usable[-1]
-    ratio = math.log(hidden[first]) - math.log(hidden[last])
-    return np.array([math.exp(ratio / (last - first))])
+def _plain(value: float, lost: bool = False) -> float | str | None:
+    """A number as JSON can hold it; of NaN, whether it was measured or nothing was."""
+    return "nan" if lost and math.isnan(value) else plain_number(value)
+
+
+def _bad(run: Recording, signal: str) -> NDArray[np.bool_]:
+    """Where a signal held NaN or infinity, (records, layers)."""
+    nans, infs = (run.series(f"{signal}_{kind}") for kind in ("nans", "infs"))
+    return np.asarray((nans > 0) | (infs > 0))
+
+
+def _called(run: Recording) -> list[bool]:
+    """Per layer, whether anything arrived there in any record."""
+    names = ("z_rms", "z_nans", "dz_rms", "dz_nans")
+    arrived = [~np.isnan(run.series(name)).all(axis=0) for name in names]
+    return np.any(arrived, axis=0).tolist()  # type: ignore[no-any-return]
+
+
+def _lost_at(run: Recording) -> int | None:
+    """The first step from which on all records hold NaN or infinity; or what `meta` says."""
+    noted = run.meta.get("diverged")
+    if isinstance(noted, int) and not isinstance(noted, bool):
+        return noted
+    bad = np.isinf(run.loss)
+    for signal in ("z", "dz", "dw"):
+        bad |= _bad(run, signal).any(axis=1)
+    whole = np.flatnonzero(~bad)
+    first = int(whole[-1]) + 1 if whole.size else 0
+    return run.steps[first] if first < len(run) else None
 
 
 def _cell(value: Any) -> str:
@@ -194,7 +248,7 @@ def _cell(value: Any) -> str:
         return " to ".join(map(str, value))
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
-    return f"{float(value):.3g}"
+    return str(value) if isinstance(value, int) else f"{float(value):.3g}"
 
 
 def _as_text(rows: list[list[str]]) -> str:
