@@ -203,7 +203,19 @@ def test_verdict_names_every_layer_and_a_cure(capsys):
     assert cli.main(deep) == 0
     out = capsys.readouterr().out
     assert "verdict: vanishing" in out and "try:" in out
+    assert "sigmoid, default init: gradient vanishing" in out
     assert [f"layer{i}.linear" in out for i in range(1, 21)] == [True] * 20
+
+
+def test_with_two_verdicts_the_first_says_that_it_is_of_the_gradient_alone(capsys):
+    dead = ["decay", "--depth", "6", "--width", "16", "--seeds", "1", "--activation", "relu",
+            "--init", "zeros,normal:1.0"]  # fmt: skip
+    assert cli.main([*dead, "--verdict"]) == 0
+    out = capsys.readouterr().out
+    assert "relu, zeros init: gradient vanishing" in out
+    assert "zeros init: vanishing" not in out
+    assert cli.main([*dead, "--force"]) == 0
+    assert "relu, zeros init: vanishing" in capsys.readouterr().out
 
 
 # -- files ---------------------------------------------------------------------------------------

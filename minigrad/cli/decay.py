@@ -39,7 +39,8 @@ def declare(commands: Any) -> None:
         description="Measure how large the gradient is in every layer of a deep network as it was "
         "initialized, for every combination of what is asked for; print a table for each, and "
         "draw them. LIST is one value or several, with commas between. 'per layer' is the factor "
-        "from one layer to the next towards the input. The verdict compares dL/dz of the first "
+        "from one layer to the next towards the input; 'per block', of residual networks, from block "
+        "to block. The verdict compares dL/dz of the first "
         "hidden layer with that of the last: below 1/20 vanishing, above 20 exploding, else "
         "healthy. The dotted line is what mean-field theory says of dL/dz. Ctrl-C keeps the "
         "configurations that were finished.",
@@ -121,8 +122,8 @@ def run(options: argparse.Namespace) -> int:
 
     def measure(config: DecayConfig) -> DecayResult:
         result = measure_decay(config, data)
-        tables = [one_table(result, names)]
-        if options.verdict:
+        tables = [one_table(result, names, "gradient" if options.verdict else "")]
+        if options.verdict:  # of all that may ail a network, so it may well be another
             tables.append(_verdicts(config, data))
         say("\n".join(tables), end="\n\n")
         return result

@@ -76,12 +76,13 @@ def named_in_table(configs: Sequence[DecayConfig]) -> list[str]:
     return list(dict.fromkeys(["activation", "init", *varying(configs)]))
 
 
-def one_table(result: DecayResult, names: Sequence[str]) -> str:
+def one_table(result: DecayResult, names: Sequence[str], verdict_of: str = "") -> str:
     """Verdict, both gradients at the first, middle and last layer, factor per layer, underflow.
 
     Arguments:
         result: from `measure_decay`.
         names: the fields of the configuration that the heading names.
+        verdict_of: word to put before the verdict, where there is a second one beside it.
 
     Returns:
         Text of four or five lines, within 80 columns.
@@ -93,7 +94,7 @@ def one_table(result: DecayResult, names: Sequence[str]) -> str:
     """
     shown = [result.layers[i] for i in (0, (len(result.layers) - 1) // 2, -1)]
     lines = [
-        f"{describe(result.config, names)}: {result.verdict}",
+        f"{describe(result.config, names)}: {f'{verdict_of} {result.verdict}'.lstrip()}",
         "  rms at layer " + "".join(f"{layer.index:>10}" for layer in shown)
         + f"   per {result.unit}",
         "  dL/dz        " + "".join(f"{layer.dz_rms.mean:>10.1e}" for layer in shown)

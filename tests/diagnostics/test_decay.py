@@ -16,10 +16,10 @@ from minigrad.diagnostics import DecayConfig, Probe, decay_table, measure_decay
 from minigrad.diagnostics.decay import (
     TRAINABLE,
     Spread,
-    factor_per_layer,
     underflow_layer,
     verdict,
 )
+from minigrad.diagnostics.probing.way import factor_per_layer
 from minigrad.diagnostics.report import to_dict
 from minigrad.errors import ArgumentError
 from minigrad.models import deep_mlp

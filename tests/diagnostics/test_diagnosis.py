@@ -776,3 +776,51 @@ def test_under_no_grad_inside_a_probe_and_from_a_file(tmp_path):
         (probe.to_jsonl if name.endswith("l") else probe.to_csv)(tmp_path / name)
         found = diagnose(Recording.load(tmp_path / name))
         assert found.verdicts == diagnose(probe).verdicts == ("vanishing",)
+
+
+@pytest.mark.parametrize("options", [{"norm": "batch"}, {"residual": "pre"}])
+def test_a_table_does_not_change_the_verdict(tmp_path, options):
+    model, (x, y) = net(20, "relu", "he", **options), digits()
+    with Probe(model) as probe:
+        F.cross_entropy(model(x), y).backward()
+    probe.to_csv(tmp_path / "run.csv")
+    found, expected = diagnose(Recording.load(tmp_path / "run.csv")), diagnose(probe)
+    assert found.verdicts == expected.verdicts
+    assert found.factor_per_layer == expected.factor_per_layer
+    assert "the dtype is not recorded: float32 was assumed" in found.table()
+    assert expected.notes == () == expected.not_judged
+
+
+def test_of_a_table_it_says_what_could_not_be_judged(tmp_path):
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.r = nn.RNN(3, 16, generator=mg.Generator(0))
+
+        def forward(self, x):
+            return self.r(x)[1]
+
+    with Probe(Last()) as probe:
+        probe._model(mg.randn(40, 2, 3)).sum().backward()
+    probe.to_csv(tmp_path / "run.csv")
+    assert diagnose(probe).verdict == "vanishing"
+    found = diagnose(Recording.load(tmp_path / "run.csv"))
+    assert found.verdict == "unknown"
+    assert "not judged: vanishing and exploding over the time steps of r" in found.table()
+    assert "not judged" in found._repr_html_()
+    bare = Recording(["a", "b"])
+    bare.add(0, {"dz_rms": [1.0, 1.0]})
+    assert "the kinds of the layers are not recorded" in diagnose(bare).table()
+
+
+def test_what_is_printed_is_the_table():
+    found = diagnose(net(4, "tanh"), digits())
+    assert repr(found) == str(found) == found.table()
+
+
+def test_a_model_without_layers_is_refused_in_the_name_of_diagnose():
+    with pytest.raises(ArgumentError, match="^diagnose: Tanh has no layer with weights"):
+        diagnose(nn.Tanh(), digits())
+    optimizer = mg.optim.SGD(net(3, "tanh").parameters(), lr=0.1)
+    with pytest.raises(ArgumentError, match="^diagnose: the optimizer holds none of the model's"):
+        diagnose(net(3, "tanh"), digits(), optimizer=optimizer)

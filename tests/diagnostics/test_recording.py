@@ -139,6 +139,22 @@ def test_csv_brings_the_numbers_back(recording, tmp_path):
     assert_same(Recording.load(tmp_path / "run.csv"), recording, histograms=False)
 
 
+def test_csv_keeps_what_the_layers_are(tmp_path):
+    model = mg.models.deep_mlp(4, 8, norm="batch", residual="pre", in_features=3)
+    with Probe(model) as probe:
+        model(mg.randn(5, 3)).sum().backward()
+    probe.to_csv(tmp_path / "run.csv")
+    assert Recording.load(tmp_path / "run.csv").meta == {"kinds": probe.meta["kinds"]}
+    # Tables without that column are read all the same.
+    lines = [line.split(",") for line in (tmp_path / "run.csv").read_text().splitlines()]
+    place = lines[0].index("kind")
+    (tmp_path / "old.csv").write_text(
+        "".join(",".join(cells[:place] + cells[place + 1 :]) + "\n" for cells in lines)
+    )
+    old = Recording.load(tmp_path / "old.csv")
+    assert (old.layers, old.meta) == (probe.layers, {})
+
+
 def test_a_dict_describes_it(recording):
     plain = json.loads(json.dumps(recording.to_dict(), allow_nan=False))
     assert_same(Recording.from_dict(plain), recording)
@@ -160,7 +176,9 @@ def test_a_dataframe_has_a_row_for_each_record_and_layer(recording):
     pandas = pytest.importorskip("pandas")
     frame = recording.to_dataframe()
     assert isinstance(frame, pandas.DataFrame)
-    assert list(frame.columns) == ["record", "step", "loss", "layer", "activation", *MEASURED]
+    assert list(frame.columns) == [
+        "record", "step", "loss", "layer", "activation", "kind", *MEASURED,
+    ]  # fmt: skip
     assert frame["layer"].tolist() == ["a.0", "b"] * 3
     assert frame["record"].tolist() == [0, 0, 1, 1, 2, 2]
     assert frame["step"].tolist() == np.repeat(recording.steps, 2).tolist()
@@ -174,7 +192,7 @@ def test_the_columns_of_a_dataframe_have_the_dtypes_one_computes_with(recording)
     pandas = pytest.importorskip("pandas")
     kinds = {name: pandas.api.types.infer_dtype(c) for name, c in recording.to_dataframe().items()}
     assert kinds.pop("record") == kinds.pop("step") == "integer"
-    assert kinds.pop("layer") == kinds.pop("activation") == "string"
+    assert kinds.pop("layer") == kinds.pop("activation") == kinds.pop("kind") == "string"
     assert set(kinds.values()) == {"floating"}
     dtypes = recording.to_dataframe().dtypes
     assert dtypes["step"] == np.int64 and (dtypes[["loss", *MEASURED]] == np.float64).all()

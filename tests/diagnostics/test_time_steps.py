@@ -11,6 +11,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.diagnostics import Probe, Recording, diagnose
 from minigrad.errors import ArgumentError
+from minigrad.nn import functional as F
 
 STEPS, HIDDEN = 30, 8
 
@@ -182,6 +183,57 @@ def test_a_sequence_whose_end_is_not_in_the_loss_is_judged_from_where_the_gradie
     finding = diagnose(probe).findings[0]
     assert finding.numbers["time_factor"] == pytest.approx(0.5, rel=1e-6)
     assert "at step 11 to" in finding.evidence
+
+
+class ByHand(nn.Module):
+    """A recurrence of Linear layers."""
+
+    def __init__(self, gain, width=16):
+        super().__init__()
+        g = mg.Generator(0)
+        self.i, self.h = nn.Linear(3, width, generator=g), nn.Linear(width, width, generator=g)
+        self.o = nn.Linear(width, 2, generator=g)
+        nn.init.orthogonal_(self.h.weight, gain=gain, generator=g)
+
+    def forward(self, x):
+        h = mg.zeros(x.shape[1], 16)
+        for t in range(len(x)):
+            h = F.tanh(self.i(x[t]) + self.h(h))
+        return self.o(h)
+
+
+def by_hand(gain, x, y) -> Probe:
+    model = ByHand(gain)
+    with Probe(model) as probe:
+        F.cross_entropy(model(mg.tensor(x)), mg.tensor(y)).backward()
+    return probe
+
+
+def test_a_recurrence_built_by_hand_is_judged_over_time():
+    x, y = mg.Generator(1).normal((15, 8, 3)).astype(np.float32), np.zeros(8, np.int64)
+    probe = by_hand(0.4, x, y)
+    found = diagnose(probe)
+    assert found.verdict == "vanishing"
+    (finding,) = found.findings
+    assert finding.layers == ("i", "h")
+    dz = probe.steps_of("h")[0]
+    assert finding.numbers["time_ratio"] == pytest.approx(dz[0] / dz[-1])
+    assert finding.numbers["time_factor"] == pytest.approx((dz[0] / dz[-1]) ** (1 / 14))
+    assert "over the 15 calls of i and h dL/dz shrinks" in finding.evidence
+    assert "nn.init.orthogonal_" in finding.cure and "nn.LSTMCell" in finding.cure
+    assert diagnose(by_hand(1.0, 0.1 * x, y)).verdict == "healthy"
+
+
+@pytest.mark.parametrize(
+    "weights", [[1e-3, 1.0], [1e-3, 1.0, 1e-3, 1.0, 1.0, 1e-3, 1.0, 1.0], [40, 30, 20, 10, 1]]
+)
+def test_a_layer_that_is_called_for_several_inputs_is_no_recurrence(weights):
+    # Views of which each has its weight in the loss; returns that count down to the end.
+    g = mg.Generator(0)
+    model = nn.Sequential(nn.Linear(3, 8, generator=g), nn.Tanh(), nn.Linear(8, 2, generator=g))
+    with Probe(model) as probe:
+        sum(w * (model(g.normal((4, 3)).astype(np.float32)) ** 2).mean() for w in weights).backward()
+    assert diagnose(probe).verdict == "healthy"
 
 
 def test_files_keep_the_steps_and_a_table_has_no_place_for_them(tmp_path):

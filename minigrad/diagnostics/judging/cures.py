@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.diagnostics.judging.chart import Chart
 from minigrad.diagnostics.judging.illnesses import Sign
 from minigrad.diagnostics.probing.functional import UNSEEN
+from minigrad.diagnostics.probing.way import RECURRENT
 
 # Activations for which `nn.init.critical_` finds weights, under the name it knows them by.
 CRITICAL = {
@@ -123,8 +124,14 @@ def _dead(sign: Sign, chart: Chart) -> str:
 
 
 def _over_time(sign: Sign, chart: Chart) -> str:
-    (layer,) = sign.layers
+    layer = sign.layers[0]
     kind, name = chart.kinds[layer], chart.layers[layer]
+    if kind not in RECURRENT:
+        names = " or ".join(chart.layers[k] for k in sign.layers)
+        return (
+            f"nn.init.orthogonal_(layer.weight) for the layer that takes the state ({names}); "
+            "nn.LSTMCell or nn.GRUCell in its place; shorter sequences"
+        )
     weight = "weight_hh" if kind.endswith("Cell") else "weight_hh_l0"
     orthogonal = f"nn.init.orthogonal_(layer.{weight}) and biases of 0 in {name}"
     if sign.verdict == "exploding":

@@ -28,7 +28,7 @@ from minigrad.diagnostics.probing.layers import weights_of
 from minigrad.diagnostics.probing.probe import Probe
 from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.undisturbed import undisturbed
-from minigrad.errors import ArgumentError, GraphError
+from minigrad.errors import ArgumentError, GraphError, MinigradError
 from minigrad.nn.arguments import check_count
 from minigrad.optim import Optimizer
 from minigrad.tape import enable_grad
@@ -58,13 +58,15 @@ def diagnose(
     underflow   an rms is below the smallest normal number of the dtype (1.2e-38 in float32), or
                 0 because it got too small
     both        also over the time steps of a recurrent layer: dL/dh at the first against that at
-                the last at which a gradient arrives
+                the last at which a gradient arrives. Without such a layer, vanishing is also what
+                shrinks steadily over five calls or more of a layer, as in a recurrence by hand
     unstable    NaN or infinity; weights that change by more than a tenth of their size in a step,
                 in the median over the records; or a loss that climbs by half of its first value,
                 or rises by a tenth of it in a quarter of the steps, unless no step changes any
                 weights by more than a hundredth; or none by more than their whole size, and the
                 loss comes down all the same
     healthy     none of these
+    unknown     none either, but not all could be looked for; the table says why
 
     The verdict on the network is the first cause: what showed in an earlier step; and of one step,
     the first in the order saturated, dead, exploding, vanishing, underflow, unstable. All that is
@@ -128,12 +130,12 @@ def _recorded(
 ) -> Recording:
     check_count("diagnose", "steps", steps)
     generator = getattr(data, "generator", None)
-    window = max(1, min(10, steps // 2))  # of records, in which a unit must be off to be dead
+    probe = _probe(model, optimizer, window=max(1, min(10, steps // 2)))
     with (
         undisturbed(model, optimizer, *([generator] if generator else [])),
         enable_grad(),
         np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"),
-        Probe(model, optimizer, full=0, window=window) as probe,
+        probe,
     ):
         found = batches("diagnose", data)
         for _ in range(1 if optimizer is None else steps):
@@ -150,6 +152,14 @@ def _recorded(
             if not math.isfinite(loss.item()):
                 break
     return probe
+
+
+def _probe(model: nn.Module, optimizer: Optimizer | None, window: int) -> Probe:
+    """The window: of records, in which a unit must be off to be dead."""
+    try:
+        return Probe(model, optimizer, full=0, window=window)
+    except MinigradError as error:  # the caller has made no Probe
+        raise type(error)(str(error).replace("Probe:", "diagnose:", 1)) from None
 
 
 def _weights(model: nn.Module, recording: Recording) -> dict[str, list[Array]]:

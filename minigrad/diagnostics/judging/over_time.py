@@ -13,6 +13,12 @@ from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.diagnostics.probing.way import RECURRENT
 
 
+# So many calls, and so much of the variance of log dL/dz that a straight line over them explains,
+# make a recurrence: other layers that are called several times, as for views of an input of which
+# each has its own weight in the loss, have no steady decay over many.
+CALLS, STEADY = 5, 0.8
+
+
 def over_time(chart: Chart, record: int) -> list[Sign]:
     """Where dL/dh of the first time is below 1/20 (e^-3) of that of the last, or above 20 times.
 
@@ -21,6 +27,8 @@ def over_time(chart: Chart, record: int) -> list[Sign]:
     through c, by weights that make it smaller once and for all.
     Where the loss uses every time, each gets a gradient of its own, which hides what is lost.
     """
+    if not any(kind in RECURRENT for kind in chart.kinds):
+        return over_calls(chart, record)
     signs = []
     for k, kind in enumerate(chart.kinds):
         if kind not in RECURRENT:
@@ -61,3 +69,49 @@ def _of_run(chart: Chart, layer: int, dh: FLOAT, through_c: bool) -> Sign | None
         "time_ratio": ratio,
     }  # fmt: skip
     return Sign(verdict, (layer,), evidence, numbers, over_time=True)
+
+
+# -- a recurrence that is built by hand ------------------------------------------------------------
+
+
+def over_calls(chart: Chart, record: int) -> list[Sign]:
+    """Where dL/dz shrinks steadily over the calls of a layer, from the last back to the first.
+
+    A recording does not say whether a call takes what came of the call before; so growth, which
+    returns that are summed up to the end of an episode show as well, is not judged.
+    """
+    found: list[tuple[list[int], FLOAT]] = []
+    for k, name in enumerate(chart.layers):
+        for run in chart.recording.steps_of(name, record=record):
+            if not _shrinks_steadily(run):
+                continue
+            same = next((ill for ill, other in found if np.allclose(run, other, atol=0)), None)
+            if same is None:  # layers that are added up get the same gradient
+                found.append(([k], run))
+            else:
+                same.append(k)
+    return [_of_calls(chart, ill, run) for ill, run in found]
+
+
+def _shrinks_steadily(dz: FLOAT) -> bool:
+    if len(dz) < CALLS or not np.isfinite(dz).all() or not (dz > 0).all():
+        return False
+    if dz[0] / dz[-1] >= 1 / TRAINABLE:
+        return False
+    correlation = np.corrcoef(np.arange(len(dz)), np.log(dz))[0, 1]
+    return bool(correlation > 0 and correlation**2 >= STEADY)
+
+
+def _of_calls(chart: Chart, ill: list[int], dz: FLOAT) -> Sign:
+    names = " and ".join(chart.layers[k] for k in ill)
+    ratio = float(dz[0] / dz[-1])
+    factor = ratio ** (1 / (len(dz) - 1))
+    evidence = (
+        f"over the {len(dz)} calls of {names} dL/dz shrinks from {dz[-1]:.1e} in the last to "
+        f"{dz[0]:.1e} in the first, by a factor of {factor:.3g} per call"
+    )
+    numbers = {
+        "time_first": float(dz[0]), "time_last": float(dz[-1]), "time_factor": factor,
+        "time_ratio": ratio,
+    }  # fmt: skip
+    return Sign("vanishing", tuple(ill), evidence, numbers, over_time=True)

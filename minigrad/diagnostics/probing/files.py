@@ -24,7 +24,7 @@ Plain = dict[str, Any]  # what `Recording.to_dict` returns
 FORMAT = "minigrad recording 1"
 
 # Columns of a CSV file that are no series.
-KEYS = ("record", "step", "loss", "layer", "activation")
+KEYS = ("record", "step", "loss", "layer", "activation", "kind")
 
 
 def plain_number(value: float) -> float | str | None:
@@ -139,10 +139,11 @@ def read_jsonl(path: str | Path) -> Plain:
 
 def rows(plain: Plain) -> Iterator[dict[str, Any]]:
     """One flat dict for each record and layer; NaN and infinity as floats."""
+    kinds = plain["meta"].get("kinds", {})
     for index, record in enumerate(plain["records"]):
         for place, layer in enumerate(plain["layers"]):
             keys = (index, record["step"], number(record["loss"]), layer,
-                    plain["activations"][layer])  # fmt: skip
+                    plain["activations"][layer], str(kinds.get(layer, "")))  # fmt: skip
             series = {name: number(values[place]) for name, values in record["series"].items()}
             yield dict(zip(KEYS, keys, strict=True)) | series
 
@@ -163,18 +164,22 @@ def _spelled(value: Any) -> Any:
 
 
 def read_csv(path: str | Path) -> Plain:
-    """What `write_csv` was given, without what a table has no place for: meta and histograms.
+    """What `write_csv` was given, without what a table has no place for: of meta all but the
+    kinds of the layers, single calls, what was skipped, and histograms.
+
+    A table without the column "kind" is read, too: there were none in earlier ones.
 
     Raises:
         ArgumentError: a table with other columns, without rows, or with something that is no
             number.
     """
     layers: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     records: dict[int, Plain] = {}
     with Path(path).open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         columns = reader.fieldnames or []
-        if missing := set(KEYS) - set(columns):
+        if missing := set(KEYS) - {"kind"} - set(columns):
             raise ArgumentError(
                 f"load: {path} is no recording: it lacks the columns {', '.join(sorted(missing))}; "
                 "write one with to_csv"
@@ -185,6 +190,8 @@ def read_csv(path: str | Path) -> Plain:
                 if None in row.values():
                     raise ValueError("too few columns")
                 layers[row["layer"]] = row["activation"]
+                if row.get("kind"):
+                    kinds[row["layer"]] = row["kind"]
                 empty: Plain = {"series": {name: [] for name in names}}
                 record = records.setdefault(int(row["record"]), empty)
                 record |= {"step": int(row["step"]), "loss": _plain_cell(row["loss"])}
@@ -201,7 +208,8 @@ def read_csv(path: str | Path) -> Plain:
             "without records keeps its layers in the file of to_jsonl"
         )
     return {
-        "layers": list(layers), "activations": layers, "skipped": {}, "meta": {},
+        "layers": list(layers), "activations": layers, "skipped": {},
+        "meta": {"kinds": kinds} if kinds else {},
         "records": list(records.values()),
     }  # fmt: skip
 
