@@ -39,9 +39,9 @@ def declare(commands: Any) -> None:
         description="Measure how large the gradient is in every layer of a deep network as it was "
         "initialized, for every combination of what is asked for; print a table for each, and "
         "draw them. LIST is one value or several, with commas between. 'per layer' is the factor "
-        "from one layer to the next towards the input; 'per block', of residual networks, from block "
-        "to block. The verdict compares dL/dz of the first "
-        "hidden layer with that of the last: below 1/20 vanishing, above 20 exploding, else "
+        "from one layer to the next towards the input; of residual networks 'per block', from one "
+        "block to the next. The verdict compares dL/dz of the first hidden layer with that of the "
+        "last, or of the last block: below 1/20 vanishing, above 20 exploding, else "
         "healthy. The dotted line is what mean-field theory says of dL/dz. Ctrl-C keeps the "
         "configurations that were finished.",
     )

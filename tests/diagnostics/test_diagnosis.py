@@ -819,8 +819,8 @@ def test_what_is_printed_is_the_table():
 
 
 def test_a_model_without_layers_is_refused_in_the_name_of_diagnose():
-    with pytest.raises(ArgumentError, match="^diagnose: Tanh has no layer with weights"):
+    with pytest.raises(ArgumentError, match=r"^diagnose: Tanh has no layer with weights"):
         diagnose(nn.Tanh(), digits())
     optimizer = mg.optim.SGD(net(3, "tanh").parameters(), lr=0.1)
-    with pytest.raises(ArgumentError, match="^diagnose: the optimizer holds none of the model's"):
+    with pytest.raises(ArgumentError, match=r"^diagnose: the optimizer holds none of the model's"):
         diagnose(net(3, "tanh"), digits(), optimizer=optimizer)

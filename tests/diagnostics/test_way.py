@@ -74,7 +74,7 @@ def test_a_parameter_on_a_container_hides_no_dying_network(wrapped):
     assert plain.verdict == scaled.verdict == "vanishing"
     # The factor of ones changes no gradient.
     assert scaled.factor_per_layer == pytest.approx(plain.factor_per_layer, rel=1e-6)
-    assert [layer.verdict for layer in scaled.layers[1:]] == [l.verdict for l in plain.layers]
+    assert [layer.verdict for layer in scaled.layers[1:]] == [one.verdict for one in plain.layers]
 
 
 @pytest.mark.parametrize("wrapped", [lambda net: net, Outer])
@@ -108,7 +108,9 @@ def test_nan_in_the_parameter_of_a_container_is_found():
 
 
 def steps(layers, kinds, **changes):
-    return [layers[k] for k in way_of(layers, dict(zip(layers, kinds, strict=True)), **changes).steps]
+    return [
+        layers[k] for k in way_of(layers, dict(zip(layers, kinds, strict=True)), **changes).steps
+    ]
 
 
 def test_what_is_on_the_way():
@@ -119,7 +121,7 @@ def test_what_is_on_the_way():
     called = [name not in ("net.a", "net.block") for name in names]
     assert steps(names, kinds, called=called) == ["net", "head"]
     assert steps(["0", "0.norm", "1"], ["Own", "LayerNorm", "Linear"]) == ["0", "1"]
-    # The network itself goes by the name of its class, and is no layer that happens to be called so.
+    # The network itself goes by the name of its class; a layer may happen to be called so, too.
     assert steps(["Own", "a", "b"], ["Own", "Linear", "Linear"]) == ["a", "b"]
     assert steps(["Residual", "branch.0", "branch.2"], ["Residual", "Linear", "Linear"]) == [
         "Residual"

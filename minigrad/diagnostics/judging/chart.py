@@ -49,9 +49,7 @@ class Chart:
         self.layers = recording.layers
         self.activations = [recording.activations.get(name, "") for name in self.layers]
         kinds = recording.meta.get("kinds", {})
-        self.kinds = [
-            str(kinds.get(name, "")).removeprefix("Parametrized") for name in self.layers
-        ]
+        self.kinds = [str(kinds.get(name, "")).removeprefix("Parametrized") for name in self.layers]
         dtype = np.finfo(recording.meta.get("dtype", "float32"))
         self.dtype = str(dtype.dtype)
         self.smallest, self.largest = float(dtype.tiny), float(dtype.max)

@@ -53,8 +53,8 @@ def breakdown(chart: Chart, record: int) -> Sign:
             grown = [k for k in way if bad[k] > 0 or rms[k] > TRAINABLE * rms[before[0]]]
             return Sign(
                 "exploding", numbered(grown),
-                f"{where}: {shown} grows by a factor of {factor:.3g} per {chart.unit} until it is too "
-                f"large for {chart.dtype}", {"factor": factor}, record,
+                f"{where}: {shown} grows by a factor of {factor:.3g} per {chart.unit} until it is "
+                f"too large for {chart.dtype}", {"factor": factor}, record,
             )  # fmt: skip
         return Sign("unstable", (first,), f"{where}, of step {chart.step(record)}",
                     {"not_finite": float(bad[first])}, record)  # fmt: skip

@@ -12,7 +12,6 @@ from minigrad.diagnostics.judging.illnesses import Sign
 from minigrad.diagnostics.probing.statistics import FLOAT
 from minigrad.diagnostics.probing.way import RECURRENT
 
-
 # So many calls, and so much of the variance of log dL/dz that a straight line over them explains,
 # make a recurrence: other layers that are called several times, as for views of an input of which
 # each has its own weight in the loss, have no steady decay over many.

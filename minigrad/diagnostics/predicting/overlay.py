@@ -85,8 +85,8 @@ class Overlay:
         measured, predicted = self.factor_per_layer, self.factor_per_layer_predicted
         if math.isfinite(measured) and math.isfinite(predicted):
             lines.append(
-                f"dL/dz per {self.way.unit}: measured x {measured:.3f}, predicted x {predicted:.3f} "
-                f"({100 * (measured / predicted - 1):+.1f} %)"
+                f"dL/dz per {self.way.unit}: measured x {measured:.3f}, "
+                f"predicted x {predicted:.3f} ({100 * (measured / predicted - 1):+.1f} %)"
             )
         for title, names in (
             ("not measured", self.only_predicted), ("not predicted", self.only_measured),

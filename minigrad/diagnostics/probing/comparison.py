@@ -190,6 +190,7 @@ def _summary(run: Recording) -> dict[str, Any]:
         return found
     lost = lost_at is not None and run.steps[-1] >= lost_at
     dz, bad = run.series("dz_rms")[-1], _bad(run, "dz")[-1]
+    stepped = not np.isnan(run.series("update_ratio")).all()  # was there an optimizer?
     way = way_of(run.layers, run.meta.get("kinds", {}), _called(run))
     if way.steps:
         first = way.steps[0]
@@ -199,7 +200,7 @@ def _summary(run: Recording) -> dict[str, Any]:
     return found | {
         "loss": _plain(run.loss[-1], lost),
         "unit": way.unit,
-        "update_ratio": _plain(_of_layers(np.median, run, "update_ratio"), lost),
+        "update_ratio": _plain(_of_layers(np.median, run, "update_ratio"), lost and stepped),
         "saturated": _plain(_of_layers(np.max, run, "saturated")),
         "dead": _plain(_of_layers(np.max, run, "dead")),
     }

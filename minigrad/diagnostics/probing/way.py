@@ -24,9 +24,7 @@ NORMALIZATIONS = tuple(
 )
 
 # Layers that hand a state from one time to the next.
-RECURRENT = tuple(
-    kind.__name__ for kind in (*SEQUENCES, nn.RNNCell, nn.LSTMCell, nn.GRUCell)
-)
+RECURRENT = tuple(kind.__name__ for kind in (*SEQUENCES, nn.RNNCell, nn.LSTMCell, nn.GRUCell))
 
 # Whose z is no output of a linear layer, so that it has another scale than those have.
 NO_STEPS = (*NORMALIZATIONS, "PReLU")
@@ -86,9 +84,7 @@ def way_of(
         if "parametrizations" not in name.split(".")  # those are part of their layer
     ]
     candidates = [
-        k
-        for k in everywhere
-        if plain[layers[k]] not in NO_STEPS and (called is None or called[k])
+        k for k in everywhere if plain[layers[k]] not in NO_STEPS and (called is None or called[k])
     ]
     holding = {other for k in candidates for other in around[layers[k]]}
     steps = tuple(k for k in candidates if layers[k] not in holding)
