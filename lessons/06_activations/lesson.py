@@ -197,8 +197,8 @@ plt.show()
 # \log\sigma(z) = \log\frac{1}{1+e^{-z}}, \qquad
 # (\log\sigma)'(z) = \frac{\sigma'(z)}{\sigma(z)}$$
 #
-# and as one writes them for a computer. The trick is always the same: let $e$ only ever see a
-# negative number, so that it lies between 0 and 1.
+# and as one writes them for a computer. The trick is always the same: take the exponential of
+# negative numbers only, so that it lies between 0 and 1.
 #
 # $$e = e^{-|z|}, \qquad
 # \sigma(z) = \begin{cases} 1/(1+e) & z \ge 0\\ e/(1+e) & z < 0\end{cases}, \qquad
@@ -254,9 +254,9 @@ print(f"stable: largest relative error {stable_error:.0e}")
 # %% [markdown]
 # Read the column "as on paper". Two kinds of damage:
 #
-# - **Loud**: `inf` and `nan`. The slope of log-sigmoid at −1000 is 0/0, while the true slope is 1:
-#   this is the example that the network got most wrong, and it should give the *largest* gradient.
-#   One such `nan` in a batch, and after the next step all weights are `nan`.
+# - **Loud**: `inf` and `nan`. The slope of log-sigmoid at −1000 comes out as inf/inf; in truth it
+#   is 1: this is the example that the network got most wrong, and it should give the *largest*
+#   gradient. One such `nan` in a batch, and after the next step all weights are `nan`.
 # - **Silent**: softplus at −20 is 0 on paper and 2·10⁻⁹ in truth. Nobody warns you.
 #
 # This is also why you hand *scores* to a loss such as `cross_entropy`, and not probabilities: only
@@ -419,7 +419,7 @@ plt.show()
 
 # %% [markdown]
 # The same share of all $z$ is saturated, more than half. In one network the message shrinks to 0.38
-# a layer, in the other it *grows* by half a layer, all the way down to layer 1.
+# a layer, in the other it *grows* by half with every layer, all the way down to layer 1.
 #
 # The reason stands in the formula. $\chi$ is a product: weight squared times mean squared slope.
 # Weights that are four times as large do push most units into the flat parts. But the units that
@@ -479,8 +479,9 @@ print("largest difference to Probe:", probe_difference)
 # the same. But to a unit that sees the same picture 128 times, "silent for one" and "silent for
 # all" are nearly one event, of probability $\frac12$.
 #
-# We can say it exactly. Split each $z = \sqrt c\,w + \sqrt{1-c}\,v$ into a part $w$ that all $N$
-# examples share and a part $v$ that each has to itself, all normal. Given $w$, the examples are
+# We can compute it. Divide $z$ by its rms (the sign stays) and split it into
+# $\sqrt c\,w + \sqrt{1-c}\,v$: a part $w$ that all $N$ examples share and a part $v$ that each has
+# to itself, all from $N(0, 1)$. Given $w$, the examples are
 # independent, and each is negative with probability $\Phi(-w\sqrt{c/(1-c)})$, where $\Phi$ is
 # `normal_cdf`. So
 #
@@ -520,7 +521,7 @@ for l in (1, 2, 5, 10, 20, 30, 50):
 print(f"your guess for layer 50, N = {BATCH}: {guess_silent_share}")
 
 # %% [markdown]
-# At layer 50 about 39 % of the units are silent for all 128 examples, and the share goes on to
+# At layer 50 almost 40 % of the units are silent for all 128 examples, and the share goes on to
 # $\frac12$. With He's weights *dL/dz keeps its size* all the while. A healthy gradient is not
 # everything: what arrives up there no longer tells the examples apart.
 #
@@ -555,13 +556,13 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 depths = np.arange(1, SILENT_DEPTH + 1)
 for k, colour, style in ((0, BLUE, "-"), (2, GREEN, "-.")):
     shown = slice(None, None, 3)  # every third layer
-    draw(axes[0], depths[shown], silent[:, shown, k], style, colour, f"{COUNTS[k]} examples")
+    draw(axes[0], depths[shown], silent[:, shown, k], style, colour, f"for all of {COUNTS[k]}")
     axes[0].plot(depths, silent_law[:, k], ":", color="black", lw=1.5)
 axes[0].plot([], [], ":", color="black", label="law")
 axes[0].axhline(0.5, color="0.6", lw=0.8)
 axes[0].set_ylim(0, 0.6)
 axes[0].set_xlabel("layer (1 = nearest the input)")
-axes[0].set_ylabel("share of units silent for all of")
+axes[0].set_ylabel("share of units that are silent")
 axes[0].set_xticks([1, 10, 20, 30, 40, 50])
 axes[0].legend(loc="lower right")
 colours = (BLUE, ORANGE, GREEN, PINK, RED)
@@ -618,19 +619,26 @@ def hidden_z(model, activation):
 
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
-killed = np.zeros((len(TRAINED), len(RATES)))
+
+
+def dead_share(model):
+    return np.mean([(z <= 0).all(axis=0) for z in hidden_z(model, F.relu)])
+
+
+born, killed = np.zeros(len(TRAINED)), np.zeros((len(TRAINED), len(RATES)))
 for i, seed in enumerate(TRAINED):
     for k, rate in enumerate(RATES):
         model = deep_mlp(5, 64, "relu", "he", dtype=np.float64, generator=mg.Generator(seed))
+        born[i] = dead_share(model)
         train(model, mg.optim.Adam(model.parameters(), lr=rate), seed, steps=100)
-        killed[i, k] = np.mean([(z <= 0).all(axis=0) for z in hidden_z(model, F.relu)])
+        killed[i, k] = dead_share(model)
 print("learning rate     dead share of the hidden units: mean [smallest, largest]")
-for rate, column in zip(RATES, killed.T, strict=True):
+for rate, column in zip(("(untrained)", *RATES), (born, *killed.T), strict=True):
     print(f"{rate:>13}{column.mean():>12.3f} [{column.min():.3f}, {column.max():.3f}]")
 
 # %% [markdown]
-# Up to 0.003 hardly more are dead than at the start. At 0.03 it is almost one in five, at 0.1
-# more than half.
+# Untrained, hardly any unit is dead, and up to 0.003 two in a hundred are. At 0.03 it is almost one
+# in five, at 0.1 more than half.
 #
 # ### Do they come back?
 #
@@ -710,9 +718,8 @@ plt.show()
 # **Layers 2 to 4: many.** Their own weights stand still, too. But the layers *below* them go on
 # learning, so what they see changes, and for some example $z$ gets above 0 again.
 #
-# LeakyReLU(0.01) is a weak cure: in layer 1 almost as dead as ReLU, because one percent of a
-# gradient is very little in 200 steps. A slope of 0.2, GELU and SiLU bring units back in layer 1 as
-# well.
+# LeakyReLU(0.01) is a weak cure: in layer 1 none is back either, because one percent of a gradient
+# is very little in 200 steps. A slope of 0.2, GELU and SiLU bring units back in layer 1 as well.
 #
 # ## 6 · SELU: an activation that sets its own size
 #
@@ -939,9 +946,9 @@ for name, gain, b, origin in TRIALS:
 # settled after 30 layers, so the law follows it on its way), and SELU was built to keep it at 1.
 #
 # Not every activation has a critical gain. ReLU has one only without biases: there
-# $E[\varphi^2]/E[\varphi'^2] = q$ for every $q$, so $h = -\sigma_b^2$. For GELU and SiLU the gain
-# with $\chi = 1$ has a signal that runs away; `theory.critical_sigma_w` says so instead of giving
-# a number.
+# $E[\varphi^2]/E[\varphi'^2] = q$ for every $q$, so $h = -\sigma_b^2$. For GELU and SiLU, with no
+# biases or small ones, the gain with $\chi = 1$ has a signal that runs away;
+# `theory.critical_sigma_w` says so instead of giving a number.
 
 # %% [markdown]
 # ## 8 · Claim court
@@ -1249,10 +1256,11 @@ def check_dead_shares():
     wanted = probe.series("dead")[0][:-1]
     if np.shape(found) != wanted.shape:
         return f"exercise 2: not yet: wanted {len(wanted)} numbers, got shape {np.shape(found)}"
-    off = np.abs(np.asarray(found, dtype=float) - wanted)
-    if not (off < 1e-9).all():
+    shares = np.asarray(found, dtype=float)
+    off = np.abs(shares - wanted)
+    if not (off < 1e-6).all():
         l = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
-        return f"exercise 2: not yet: layer {l + 1} has {wanted[l]:.3f}, you found {found[l]:.3f}"
+        return f"exercise 2: not yet: layer {l + 1} has {wanted[l]:.3f}, you found {shares[l]:.3f}"
     return "exercise 2: correct, the same as Probe counts"
 
 
@@ -1270,8 +1278,13 @@ def selu_constants(variance):
 
 
 # %%
-def is_pair(found):
-    return isinstance(found, tuple | list) and [np.ndim(part) for part in found] == [0, 0]
+def as_pair(found):
+    """An array of two numbers, or None where it is something else."""
+    try:
+        pair = np.asarray(found, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return pair if pair.shape == (2,) else None
 
 
 def check_selu_constants():
@@ -1279,9 +1292,9 @@ def check_selu_constants():
         found = selu_constants(variance)
         if found is None:
             return "exercise 3: not written yet"
-        if not is_pair(found):
+        if (pair := as_pair(found)) is None:
             return "exercise 3: not yet: wanted a pair of numbers, lambda and alpha"
-        scale, a = found
+        scale, a = pair
 
         def phi(z, scale=scale, a=a):
             return scale * np.where(z > 0, z, a * np.expm1(below(z)))
@@ -1314,15 +1327,15 @@ def check_two_gains():
         found = two_gains(*PHI[name])
         if found is None:
             return "exercise 4: not written yet"
-        if not is_pair(found):
+        if (pair := as_pair(found)) is None:
             return "exercise 4: not yet: wanted a pair of numbers"
-        for_signal = theory.variance_map(1.0, found[0] ** 2, 0.0, name)
-        for_gradient = theory.chi(1.0, found[1] ** 2, name)
+        for_signal = theory.variance_map(1.0, pair[0] ** 2, 0.0, name)
+        for_gradient = theory.chi(1.0, pair[1] ** 2, name)
         if not abs(for_signal - 1) < 1e-4:
             return f"exercise 4: not yet: {name} takes q = 1 to {for_signal:.4f} at your first gain"
         if not abs(for_gradient - 1) < 1e-4:
             return f"exercise 4: not yet: {name} has chi = {for_gradient:.4f} at your second gain"
-    return "exercise 4: correct, both gains keep what they should"
+    return "exercise 4: correct, both gains keep what they should (only ReLU's two agree)"
 
 
 print(check_two_gains())
@@ -1336,6 +1349,8 @@ print(check_two_gains())
 #
 # ## Further reading
 #
+# - B. Poole, S. Lahiri, M. Raghu, J. Sohl-Dickstein, S. Ganguli (2016): *Exponential expressivity
+#   in deep neural networks through transient chaos*, NeurIPS. The map of $q$.
 # - G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter (2017): *Self-normalizing neural networks*,
 #   NeurIPS. The map of mean and variance, and the proof that it contracts.
 # - X. Glorot, Y. Bengio (2010): *Understanding the difficulty of training deep feedforward neural
@@ -1346,5 +1361,6 @@ print(check_two_gains())
 #   numerical examples*, Communications in Computational Physics 28(5).
 # - Y. Cho, L. Saul (2009): *Kernel methods for deep learning*, NeurIPS. The map of correlations.
 # - D. Hendrycks, K. Gimpel (2016): *Gaussian error linear units (GELUs)*, arXiv.
+# - D. Misra (2020): *Mish: a self regularized non-monotonic activation function*, BMVC.
 # - S. Schoenholz, J. Gilmer, S. Ganguli, J. Sohl-Dickstein (2017): *Deep information propagation*,
 #   ICLR. χ, and what it means for training.

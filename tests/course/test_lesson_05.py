@@ -112,6 +112,12 @@ def test_the_right_answer_is_accepted(lesson, name):
     assert check(lesson, name, RIGHT[name]).startswith(f"exercise {NUMBERS[name]}: correct")
 
 
+@pytest.mark.parametrize("name", ["he_leaky", "orthogonal_gain"])
+def test_the_right_answer_is_accepted_as_a_list(lesson, name):
+    said = check(lesson, name, lambda *args: RIGHT[name](*args).tolist())
+    assert said.startswith(f"exercise {NUMBERS[name]}: correct")
+
+
 def test_exercise_4_accepts_he(lesson):
     assert check(lesson, "prepare", he).startswith("exercise 4: correct")
 
@@ -138,6 +144,11 @@ def test_exercise_4_accepts_he(lesson):
             "singular values",
         ),
         ("orthogonal_gain", lambda o, i, k, g: orthogonal_gain(i, o, k, g), "expected shape"),
+        (
+            "orthogonal_gain",
+            lambda o, i, k, g: orthogonal_gain(o, i, k, g).astype(np.float32),
+            "expected 1; off by",
+        ),
         ("lsuv_in_place", lsuv_in_one_go, "relu, layer 2 of 12: std of z"),
         (
             "lsuv_in_place",  # the variance, not its root
@@ -168,4 +179,4 @@ def test_a_wrong_answer_is_rejected(lesson, name, wrong, why):
 @pytest.mark.parametrize(("units", "right"), [(32, True), (1, False), (10, False)])
 def test_exercise_5(lesson, units, right):
     said = answered(NAME, lesson, different_units=units)
-    assert said.startswith("exercise 5: correct" if right else "exercise 5: not yet")
+    assert said.startswith("exercise 5: correct" if right else "exercise 5: not yet: is the mess")

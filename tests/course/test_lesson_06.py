@@ -90,6 +90,13 @@ def test_exercise_2_accepts_the_right_answer(lesson):
     assert said.startswith("exercise 2: correct")
 
 
+def test_exercise_2_accepts_float32(lesson):
+    said = filled_in(
+        lesson, "check_dead_shares", dead_shares=lambda *args: np.float32(dead_shares(*args))
+    )
+    assert said.startswith("exercise 2: correct")
+
+
 def biases_forgotten(model, x):
     shares = []
     for layer in [m for m in model.modules() if isinstance(m, mg.nn.Linear)][:-1]:
@@ -111,6 +118,7 @@ def biases_forgotten(model, x):
         ),
         (biases_forgotten, "layer"),
         (lambda model, x: [float("nan")] * 6, "layer 1"),
+        (lambda model, x: [None] * 6, "layer 1"),
     ],
 )
 def test_exercise_2_rejects_a_wrong_answer(lesson, wrong, why):
@@ -128,9 +136,10 @@ def selu_constants(average, variance):
     return np.sqrt(variance / square), alpha
 
 
-def test_exercise_3_accepts_the_right_answer(lesson):
+@pytest.mark.parametrize("form", [tuple, list, np.array, np.float32])
+def test_exercise_3_accepts_the_right_answer(lesson, form):
     def right(variance):
-        return selu_constants(lesson["average"], variance)
+        return form(selu_constants(lesson["average"], variance))
 
     said = filled_in(lesson, "check_selu_constants", selu_constants=right)
     assert said.startswith("exercise 3: correct")
@@ -150,6 +159,8 @@ def test_exercise_3_accepts_the_right_answer(lesson):
         ),
         (lambda average, v: (selu_constants(average, v)[0] ** 2, 1.6733), "z of variance 1.0"),
         (lambda average, v: 1.0507, "wanted a pair"),
+        (lambda average, v: "lambda", "wanted a pair"),
+        (lambda average, v: (None, 1.6733), "z of variance 1.0 becomes mean nan"),
     ],
 )
 def test_exercise_3_rejects_a_wrong_answer(lesson, wrong, why):

@@ -85,12 +85,13 @@ def positions_not_summed(du, kept):
     return dz, (du * kept[0]).sum(axis=0), dbeta
 
 
-def test_exercise_1_accepts_the_right_answer(lesson):
+@pytest.mark.parametrize("form", [tuple, list])
+def test_exercise_1_accepts_the_right_answer(lesson, form):
     said = filled_in(
         lesson,
         "check_channels",
-        forward_channels=forward_channels,
-        backward_channels=backward_channels,
+        forward_channels=lambda *args: form(forward_channels(*args)),
+        backward_channels=lambda *args: form(backward_channels(*args)),
     )
     assert said.startswith("exercise 1: correct")
 
@@ -135,8 +136,12 @@ def of_all_examples(batches):
     return together.mean(axis=0), together.var(axis=0, ddof=1)
 
 
-def test_exercise_2_accepts_the_right_answer(lesson):
-    said = filled_in(lesson, "check_average_statistics", average_statistics=average_statistics)
+@pytest.mark.parametrize("form", [tuple, np.array, np.float32])
+def test_exercise_2_accepts_the_right_answer(lesson, form):
+    def right(batches):
+        return form(average_statistics(batches))
+
+    said = filled_in(lesson, "check_average_statistics", average_statistics=right)
     assert said.startswith("exercise 2: correct")
 
 
@@ -148,6 +153,7 @@ def test_exercise_2_accepts_the_right_answer(lesson):
         (of_all_examples, "the variance of unit 1"),
         (lambda batches: average_statistics(batches)[::-1], "the mean of unit 1"),
         (lambda batches: (0.0, np.ones(4)), "wanted a mean and a variance"),
+        (lambda batches: 3.0, "wanted a mean and a variance"),
     ],
 )
 def test_exercise_2_rejects_a_wrong_answer(lesson, wrong, why):
@@ -178,6 +184,14 @@ def variance_for_deviation(norm, linear):
 
 def test_exercise_3_accepts_the_right_answer(lesson):
     said = filled_in(lesson, "check_folded_forwards", folded_forwards=folded_forwards)
+    assert said.startswith("exercise 3: correct")
+
+
+def test_exercise_3_accepts_lists(lesson):
+    def lists(norm, linear):
+        return [part.tolist() for part in folded_forwards(norm, linear)]
+
+    said = filled_in(lesson, "check_folded_forwards", folded_forwards=lists)
     assert said.startswith("exercise 3: correct")
 
 
