@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -11,6 +12,37 @@ from minigrad import nn
 from minigrad.optim import Optimizer
 from minigrad.random import Generator, generator_or_default
 from minigrad.tensor import Tensor
+
+
+class _Measuring(threading.local):
+    """How many measurements this thread is within, one inside the other."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+
+measuring = _Measuring()
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Hide from every `Probe` that is in use what is run within.
+
+    One that is entered within does see it.
+
+    >>> import minigrad as mg
+    >>> from minigrad.diagnostics import Probe
+    >>> layer = mg.nn.Linear(2, 1)
+    >>> with Probe(layer) as probe, unobserved():
+    ...     layer(mg.ones(1, 2)).sum().backward()
+    >>> len(probe)
+    0
+    """
+    measuring.depth += 1
+    try:
+        yield
+    finally:
+        measuring.depth -= 1
 
 
 @contextmanager
@@ -22,10 +54,10 @@ def undisturbed(
     That is: parameters, their gradients (within, there are none at first), buffers and modes of
     the model; settings, state and number of steps of the optimizer; and the generators that the
     model's layers and `mg.manual_seed` draw from, and `generators`. Arrays are written back into
-    their own memory.
+    their own memory. What is run within is `unobserved`.
 
-    Hooks that were registered to run after the optimizer's steps, as a schedule's, rest within:
-    what they would change is out of sight here.
+    Hooks that were registered to run before or after the optimizer's steps, as a schedule's, rest
+    within: what they would change is out of sight here.
 
     >>> import minigrad as mg
     >>> layer = mg.nn.Linear(2, 1)
@@ -36,7 +68,7 @@ def undisturbed(
     True
     """
     parameters = list(model.parameters())
-    with ExitStack() as stack:
+    with unobserved(), ExitStack() as stack:
         if optimizer is not None:
             parameters += [p for group in optimizer.param_groups for p in group["params"]]
             _keep_optimizer(optimizer, stack)
@@ -79,12 +111,14 @@ def _rewinder(generator: Generator) -> Callable[[], None]:
 
 def _keep_optimizer(optimizer: Optimizer, stack: ExitStack) -> None:
     saved, steps = copy.deepcopy(optimizer.state_dict()), optimizer.steps_taken
-    resting = dict(optimizer._after)
+    before, after = dict(optimizer._before), dict(optimizer._after)
+    optimizer._before.clear()
     optimizer._after.clear()
 
     def restore() -> None:
         optimizer.load_state_dict(saved)
         optimizer.steps_taken = steps
-        optimizer._after.update(resting)
+        optimizer._before.update(before)
+        optimizer._after.update(after)
 
     stack.callback(restore)

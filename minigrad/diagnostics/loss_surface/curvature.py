@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from minigrad import nn
 from minigrad.autograd import grad
 from minigrad.diagnostics.arguments import check_loss, checked_generator, is_number
-from minigrad.diagnostics.undisturbed import undisturbed
+from minigrad.diagnostics.undisturbed import undisturbed, unobserved
 from minigrad.errors import ArgumentError, GraphError, MinigradError
 from minigrad.nn.arguments import check_count
 from minigrad.ops import zeros_like
@@ -123,7 +122,7 @@ def hessian_top_eigenvalue(
     _check(name, loss, tol, max_iterations)
     points = _points(name, parameters)
     generator = checked_generator(name, generator) or Generator(0)
-    with undisturbed(parameters) if isinstance(parameters, nn.Module) else nullcontext():
+    with undisturbed(parameters) if isinstance(parameters, nn.Module) else unobserved():
         product = _product_with_hessian(name, loss, points)
         value, v, residual, count = _power_iteration(
             name, product, sum(p.size for p in points), tol, max_iterations, generator

@@ -27,6 +27,7 @@ from minigrad.diagnostics.probing.recurrence import RECURRENT, RecurrenceHook
 from minigrad.diagnostics.probing.signals import SEEN, Signals
 from minigrad.diagnostics.probing.statistics import BINS
 from minigrad.diagnostics.probing.weights import Weights
+from minigrad.diagnostics.undisturbed import measuring
 from minigrad.errors import ArgumentError, DtypeError, GraphError
 from minigrad.tape import RemovableHandle, mode
 from minigrad.tensor import Tensor
@@ -69,7 +70,8 @@ class Probe(Recording):
 
     Only numbers are kept, and of each layer the gradient of the last record, for `dw_cosine`. The
     hooks are taken off at the end of the block, also after an exception; entered again, the probe
-    goes on. Forwards under `no_grad` are not seen.
+    goes on. Forwards under `no_grad` are not seen, nor is what other diagnostics run meanwhile, such
+    as `sharpness` or `jacobian_spectrum`.
 
     Arguments:
         model: an `nn.Module` that holds layers with weights.
@@ -131,6 +133,7 @@ class Probe(Recording):
         self._signals = Signals(len(self.layers), window)
         self._step = 0
         self._entered = False
+        self._depth = 0  # of `measuring`, when it was entered
         self._block: list[RemovableHandle] = []  # hooks that stay as long as the block
         self._hooks: list[
             RemovableHandle | RecurrenceHook
@@ -145,7 +148,7 @@ class Probe(Recording):
     def __enter__(self) -> Probe:
         if self._entered:
             raise GraphError("Probe: already in use; leave its `with` block before entering again")
-        self._entered = True
+        self._entered, self._depth = True, measuring.depth
         self._look_up_weights()
         self._make_hooks()
         if self._optimizer is not None:
@@ -216,6 +219,11 @@ class Probe(Recording):
     @property
     def _recording(self) -> bool:
         return self._step % self.every == 0
+
+    @property
+    def _blind(self) -> bool:
+        """Is what runs now part of another measurement?"""
+        return measuring.depth != self._depth
 
     def _begin_step(self) -> None:
         self._begun = False  # was a forward seen?
@@ -289,6 +297,8 @@ class Probe(Recording):
         self._watch(False)
 
     def _see_layer(self, layer: int, module: nn.Module, args: Any, out: Any) -> None:
+        if self._blind:
+            return
         if self._watching and args and isinstance(args[0], Tensor):
             self._signals.see_input(args[0])
         z = out if type(out) is Tensor else first_tensor(out)
@@ -299,7 +309,7 @@ class Probe(Recording):
 
     def _see_z(self, layer: int, z: Tensor, run: Any = None) -> None:
         node = z._node
-        if node is None:  # nothing goes back from here
+        if node is None or self._blind:  # nothing goes back from here, or nothing of ours
             return
         if self._optimizer is None:
             if self._first is None:
@@ -312,6 +322,8 @@ class Probe(Recording):
         watching = self._watching
 
         def see(gradient: Any) -> None:
+            if self._blind:
+                return
             if watching:
                 take(layer, gradient, call)
             if afterwards not in mode.afterwards:
@@ -328,11 +340,11 @@ class Probe(Recording):
             self._weights.note_gradients()
 
     def _see_passing(self, module: nn.Module, args: Any, out: Tensor) -> None:
-        if out.requires_grad:
+        if out.requires_grad and not self._blind:
             self._signals.see_passing(args[0], out)
 
     def _see_activation(self, path: str, module: Any, args: Any, out: Tensor) -> None:
-        if out.requires_grad:
+        if out.requires_grad and not self._blind:
             self._signals.see_activation(module, args[0], out)
             if not self._signals.origins(args[0]):
                 self.skipped[path] = "is the activation of no layer that is looked at"
