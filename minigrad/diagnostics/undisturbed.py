@@ -56,8 +56,8 @@ def undisturbed(
     model's layers and `mg.manual_seed` draw from, and `generators`. Arrays are written back into
     their own memory. What is run within is `unobserved`.
 
-    Hooks that were registered to run before or after the optimizer's steps, as a schedule's, rest
-    within: what they would change is out of sight here.
+    Hooks that were registered to run after the optimizer's steps, as a schedule's, rest within:
+    what they would change is out of sight here. Those before its steps run: they may clip.
 
     >>> import minigrad as mg
     >>> layer = mg.nn.Linear(2, 1)
@@ -111,14 +111,12 @@ def _rewinder(generator: Generator) -> Callable[[], None]:
 
 def _keep_optimizer(optimizer: Optimizer, stack: ExitStack) -> None:
     saved, steps = copy.deepcopy(optimizer.state_dict()), optimizer.steps_taken
-    before, after = dict(optimizer._before), dict(optimizer._after)
-    optimizer._before.clear()
+    resting = dict(optimizer._after)
     optimizer._after.clear()
 
     def restore() -> None:
         optimizer.load_state_dict(saved)
         optimizer.steps_taken = steps
-        optimizer._before.update(before)
-        optimizer._after.update(after)
+        optimizer._after.update(resting)
 
     stack.callback(restore)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from minigrad import nn
 from minigrad.autograd import grad
 from minigrad.diagnostics.arguments import check_loss, checked_generator, is_number
-from minigrad.diagnostics.undisturbed import undisturbed, unobserved
+from minigrad.diagnostics.undisturbed import measuring, undisturbed, unobserved
 from minigrad.errors import ArgumentError, GraphError, MinigradError
 from minigrad.nn.arguments import check_count
 from minigrad.ops import zeros_like
@@ -302,6 +302,7 @@ class sharpness:
             self._of = _points("sharpness", parameters)
         self._tol, self._max_iterations = tol, max_iterations
         self._step = 0
+        self._depth = 0  # of `measuring`, when it was entered
         self._handle: RemovableHandle | None = None
         self.steps: list[int] = []
         self.values: list[float] = []
@@ -318,6 +319,7 @@ class sharpness:
     def __enter__(self) -> Self:
         if self._handle is not None:
             raise GraphError("sharpness: already in use; leave its `with` block first")
+        self._depth = measuring.depth
         self._handle = self._optimizer.register_step_pre_hook(self._before_step)
         return self
 
@@ -327,6 +329,8 @@ class sharpness:
         self._handle = None
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if measuring.depth != self._depth:  # a step of another measurement
+            return
         if self._step % self.every == 0:
             self._measure()
         self._step += 1

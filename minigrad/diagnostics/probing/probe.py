@@ -350,7 +350,7 @@ class Probe(Recording):
                 self.skipped[path] = "is the activation of no layer that is looked at"
 
     def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self._recording:
+        if self._recording and not self._blind:
             self._weights.note_values()
 
     def _after_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
