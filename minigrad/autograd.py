@@ -186,7 +186,9 @@ def _walk(
     on_the_way = None if found is None else {*order, *found}
 
     previous, mode.enabled = mode.enabled, create_graph
-    outer, mode.afterwards = mode.afterwards, []  # a hook may run another backward inside this one
+    # A hook may run another backward inside this one.
+    outer = mode.afterwards, mode.fills_grad, mode.retains_graph
+    mode.afterwards, mode.fills_grad, mode.retains_graph = [], found is None, retain_graph
     try:
         while order:
             node = order.pop()
@@ -241,7 +243,8 @@ def _walk(
             _deliver(node, g, given, found, create_graph)
     finally:
         mode.enabled = previous
-        afterwards, mode.afterwards = mode.afterwards, outer
+        afterwards = mode.afterwards
+        mode.afterwards, mode.fills_grad, mode.retains_graph = outer
     for call in afterwards:
         call()
 

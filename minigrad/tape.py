@@ -137,12 +137,15 @@ class _Mode(threading.local):
     Attributes:
         afterwards: called, each once, when the backward pass under way has ended and every `.grad`
             is filled. A hook appends to it.
+        fills_grad: does the backward pass under way fill `.grad`? That of `mg.grad` does not.
+        retains_graph: does it keep the graph for another one?
     """
 
     def __init__(self) -> None:
         self.enabled = True
         self.before: list[bool] = []
         self.afterwards: list[Callable[[], None]] = []
+        self.fills_grad = self.retains_graph = False
 
 
 mode = _Mode()

@@ -56,7 +56,8 @@ class Probe(Recording):
 
     A layer that is called several times in a step (a shared layer, a recurrent cell, accumulated
     batches) is measured over all its calls together; its dL/dW is the sum, as in `weight.grad`.
-    What it was in each call, over the time of a sequence say, tells `steps_of`.
+    What it was in each call, over the time of a sequence say, tells `steps_of`. Several backwards
+    through one forward add up, in dL/dz too; `mg.grad`, which fills no `.grad`, does not count.
     Of recurrent layers (`nn.RNN`, `nn.LSTM`, `nn.GRU`) z is the h of every time, layer and
     direction, and dz the whole gradient there; their activation is inside of them, so z comes after
     it, and `activations` holds "". All weights of a layer count as one W, biases left
@@ -68,10 +69,11 @@ class Probe(Recording):
     and 5 % slower; 5 % is kept by `every=40` at 32 units and `every=20` at 128. Between two records
     nothing is done but to count steps.
 
-    Only numbers are kept, and of each layer the gradient of the last record, for `dw_cosine`. The
+    Only numbers are kept, and of each layer the gradient of the last record, for `dw_cosine`; and
+    under `retain_graph=True` every dL/dz until the step ends, for more may be added to it. The
     hooks are taken off at the end of the block, also after an exception; entered again, the probe
-    goes on. Forwards under `no_grad` are not seen, nor is what other diagnostics run meanwhile, such
-    as `sharpness` or `jacobian_spectrum`.
+    goes on. Forwards under `no_grad` are not seen, nor is what other diagnostics run meanwhile,
+    such as `sharpness` or `jacobian_spectrum`.
 
     Arguments:
         model: an `nn.Module` that holds layers with weights.
@@ -322,10 +324,10 @@ class Probe(Recording):
         watching = self._watching
 
         def see(gradient: Any) -> None:
-            if self._blind:
+            if self._blind or not mode.fills_grad:
                 return
             if watching:
-                take(layer, gradient, call)
+                take(layer, gradient, call, mode.retains_graph)
             if afterwards not in mode.afterwards:
                 mode.afterwards.append(afterwards)
 

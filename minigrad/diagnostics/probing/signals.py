@@ -59,6 +59,7 @@ class Signals:
         self._runs: dict[int, Any] = {}  # the run under way
         # The nodes of those outputs that no module has taken as its activation, with the outputs.
         self._waiting: dict[Node | None, Array] = {}
+        self._held: dict[int, Array] = {}  # gradients to which more may come
         self.unseen: dict[int, str] = {}  # per layer the operations that took its output
 
     def origins(self, tensor: Tensor) -> tuple[int, ...]:
@@ -122,10 +123,23 @@ class Signals:
                 self.gauge.take(self.layers + layer, a)
         self._units.take(layers, activation, z)
 
-    def see_gradient(self, layer: int, gradient: Array | Tensor, call: int = 0) -> None:
-        """The gradient has arrived at what a layer returned in its call of that number."""
+    def see_gradient(
+        self, layer: int, gradient: Array | Tensor, call: int = 0, more: bool = False
+    ) -> None:
+        """The gradient has arrived at what a layer returned in its call of that number.
+
+        Arguments:
+            more: may another backward through the same graph add to it?
+        """
         array = gradient._data if isinstance(gradient, Tensor) else gradient
-        self.gauge.take(2 * self.layers + layer + call * self._count, array)
+        owner = 2 * self.layers + layer + call * self._count
+        before = self._held.pop(owner, None)
+        if before is not None:
+            array = before + array
+        if more:
+            self._held[owner] = array.copy() if before is None else array
+        else:
+            self.gauge.take(owner, array)
 
     def end_pass(self) -> None:
         """A backward has ended: what was waited for its activation need not be kept."""
@@ -137,6 +151,9 @@ class Signals:
 
     def away(self) -> list[Any]:
         """What may lie on a GPU; `record` wants it fetched."""
+        for owner, gradient in self._held.items():
+            self.gauge.take(owner, gradient)
+        self._held.clear()
         self._of_gauge = self.gauge.away()
         return self._of_gauge + self._units.away()
 
