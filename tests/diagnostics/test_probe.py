@@ -562,20 +562,74 @@ def test_an_activation_that_is_called_as_a_function_is_measured_like_its_module(
         np.testing.assert_array_equal(found.series(name), expected.series(name), err_msg=name)
 
 
-def test_what_is_done_to_the_activation_hides_its_output_alone(x):
-    for between in (lambda z: 2 * F.tanh(z) + 1, lambda z: F.dropout(F.tanh(z), 0.2)):
-        with Probe(Chain(between)) as probe:
-            probe._model(3 * x).sum().backward()
-        assert probe.activations["first"] == "Tanh" and not probe.skipped
-        assert probe.series("saturated")[0, 0] > 0 and np.isnan(probe.series("a_rms")[0, 0])
+@pytest.mark.parametrize("function", [F.relu, F.tanh, F.sigmoid, F.silu, F.softsign])
+@pytest.mark.parametrize("after", [
+    lambda a: 2 * a + 1, lambda a: F.dropout(a, 0.2), lambda a: a + 2 * a, lambda a: a.exp(),
+])  # fmt: skip
+def test_what_is_done_to_the_activation_hides_nothing(function, after, x):
+    with Probe(Chain(lambda z: after(function(z)))) as probe:
+        probe._model(3 * x).sum().backward()
+    assert probe.activations["first"].lower() == function.__name__ and not probe.skipped
+    assert np.isfinite(probe.series("saturated")[0, 0])
+    assert_signal(probe, "first", "a", [function(probe._model.first(3 * x)).data])
+
+
+def test_in_a_residual_block_by_hand_the_activation_is_measured(x):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 4, dtype=mg.float64, generator=mg.Generator(0))
+            self.last = nn.Linear(4, 2, dtype=mg.float64, generator=mg.Generator(1))
+
+        def forward(self, x):
+            return self.last(x + F.relu(self.inner(x)))
+
+    model = Block()
+    with Probe(model) as probe:
+        model(x).sum().backward()
+    assert probe.activations == {"inner": "ReLU", "last": ""} and not probe.skipped
+    assert_signal(probe, "inner", "a", [np.maximum(model.inner(x).data, 0)])
+
+
+@pytest.mark.parametrize("function", [F.relu, F.sigmoid, F.tanh])
+def test_a_function_on_the_output_is_seen(function, x):
+    model = Chain(F.relu)
+    model.forward = lambda x: {"out": [function(model.second(F.relu(model.first(x))))]}
+    with Probe(model) as probe:
+        out = model(3 * x)["out"][0]
+        (out**2).sum().backward()
+    assert probe.activations["second"].lower() == function.__name__ and not probe.skipped
+    assert_signal(probe, "second", "a", [out.data])
+
+
+@pytest.mark.parametrize(("function", "told"), [
+    (lambda out: F.log_softmax(out, -1), ""),
+    (lambda out: (out - 1.0).square().mean(), ""),  # the model returns its loss
+    (lambda out: 2 * out, ""),
+    (lambda out: F.relu(out + 1), "'relu' after 'add'"),
+    (lambda out: mg.clip(out, 0, 1), "'clip'"),
+])  # fmt: skip
+def test_of_the_output_what_may_be_an_activation_is_told(function, told, x):
+    model = Chain(F.relu)
+    forward = model.forward
+    model.forward = lambda x: function(forward(x))
+    with Probe(model) as probe:
+        model(x).sum().backward()
+    assert list(probe.skipped) == (["second"] if told else [])
+    assert f"its output went into {told};" in probe.skipped.get("second", "its output went into ;")
 
 
 @pytest.mark.parametrize(
     ("between", "operation"),
     [(lambda z: F.leaky_relu(z, 0.2), "leaky_relu"), (lambda z: mg.clip(z, -1, 1), "clip"),
      (lambda z: z * F.sigmoid(z), "multiply' and 'sigmoid"),
-     (lambda z: F.relu(z) - 0.2 * F.relu(-z), "negative' and 'relu"), (lambda z: z + 1, None),
-     (lambda z: 2 * z, None), (lambda z: z, None)],
+     (lambda z: F.relu(z) - 0.2 * F.relu(-z), "relu' and 'relu' after 'negative"),
+     (lambda z: F.relu(z + 1), "relu' after 'add"), (lambda z: -F.relu(-z), "relu' after 'negative"),
+     (lambda z: 1.7159 * F.tanh(z * (2 / 3)), "tanh' after 'multiply"),
+     (lambda z: F.hardsigmoid(z), "hardtanh' after 'add"),
+     (lambda z: F.relu(mg.concatenate([z, z])), "relu' after 'concatenate"),
+     (lambda z: F.relu(z @ mg.eye(6, dtype=mg.float64)), None),  # has a layer of its own between
+     (lambda z: z + 1, None), (lambda z: 2 * z, None), (lambda z: z, None)],
 )  # fmt: skip
 def test_a_function_that_is_not_known_is_told_of_and_not_guessed(between, operation, x):
     with Probe(Chain(between)) as probe:
@@ -602,7 +656,8 @@ def test_an_activation_after_something_unknown_is_listed(rng):
     model = Doubled()
     with Probe(model) as probe:
         model(mg.ones(2, 4)).sum().backward()
-    assert probe.skipped == {"act": "is the activation of no layer that is looked at"}
+    assert probe.skipped["act"] == "is the activation of no layer that is looked at"
+    assert "its output went into 'tanh' after 'multiply'" in probe.skipped["fc"]
     assert probe.activations == {"fc": ""} and np.isnan(probe.series("a_rms")).all()
 
 
@@ -614,7 +669,7 @@ def test_an_activation_of_ones_own_is_listed_unless_it_says_that_it_is_one(x):
     class Known(Swish, nn.Activation):
         pass
 
-    for activation, name, listed in ((Swish(), "", ["1"]), (Known(), "Known", [])):
+    for activation, name, listed in ((Swish(), "", ["1", "0"]), (Known(), "Known", [])):
         model = nn.Sequential(nn.Linear(4, 3, dtype=mg.float64), activation)
         with Probe(model) as probe:
             model(x).sum().backward()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -126,10 +126,13 @@ def is_unknown(module: nn.Module) -> bool:
 
 def first_tensor(output: Any) -> Tensor | None:
     """The first Tensor in what a module returned: that, or the first in a tuple, list or dict."""
+    return next(tensors_in(output), None)
+
+
+def tensors_in(output: Any) -> Iterator[Tensor]:
+    """All Tensors in what a module returned."""
     if isinstance(output, Tensor):
-        return output
-    if isinstance(output, dict):
-        output = output.values()
-    elif not isinstance(output, tuple | list):
-        return None
-    return next((t for t in map(first_tensor, output) if t is not None), None)
+        yield output
+    elif isinstance(output, dict | tuple | list):
+        for part in output.values() if isinstance(output, dict) else output:
+            yield from tensors_in(part)

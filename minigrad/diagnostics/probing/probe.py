@@ -19,6 +19,7 @@ from minigrad.diagnostics.probing.layers import (
     first_tensor,
     is_unknown,
     named_layers,
+    tensors_in,
     weights_of,
 )
 from minigrad.diagnostics.probing.names import MEASURED
@@ -36,7 +37,7 @@ _UNSEEN = "was not called in a recorded step, or under no_grad alone"
 _FROZEN = "its weights require no gradient, so there is no dL/dW"
 _NOT_KNOWN = (
     UNSEEN + ": its output went into {}; modules are known, such as nn.LeakyReLU(), and of "
-    "functions " + ", ".join(f"F.{name}" for name in ACTIVATIONS)
+    "functions, called on the output itself, " + ", ".join(f"F.{name}" for name in ACTIVATIONS)
 )
 _UNKNOWN = "is no nn.Activation; derived from that, it would be measured as one"
 
@@ -48,8 +49,8 @@ class Probe(Recording):
     weights of their own (Linear and normalization layers, embeddings, recurrent cells, ...), and
     residual blocks, whose z is the sum at their end. The activation of a layer is the
     `nn.Activation` that takes its output, also after a normalization or dropout; or a function
-    such as `F.relu`, `F.tanh` or `F.sigmoid` that was called between a layer and the next. Another
-    is not seen, and `skipped` says so.
+    such as `F.relu`, `F.tanh` or `F.sigmoid` that was called on it, between a layer and the next or
+    before the model's own output. Another is not seen, and `skipped` says so.
 
     A step ends with `optimizer.step()`. Without an optimizer it ends when, after a backward, the
     layer that came first is called again. The end of the `with` block ends a step that has begun.
@@ -289,6 +290,7 @@ class Probe(Recording):
                 self._hooks.append(module.register_forward_hook(see))
             elif is_unknown(module):
                 self.skipped[path] = _UNKNOWN
+        self._hooks.append(self._model.register_forward_hook(self._see_output))
         self._layer_hooks: list[RemovableHandle | RecurrenceHook] = [
             RecurrenceHook(module, partial(self._see_z, layer))
             if isinstance(module, RECURRENT)
@@ -344,6 +346,11 @@ class Probe(Recording):
     def _see_passing(self, module: nn.Module, args: Any, out: Tensor) -> None:
         if out.requires_grad and not self._blind:
             self._signals.see_passing(args[0], out)
+
+    def _see_output(self, module: nn.Module, args: Any, out: Any) -> None:
+        if not self._blind:
+            for tensor in tensors_in(out):
+                self._signals.see_output(tensor)
 
     def _see_activation(self, path: str, module: Any, args: Any, out: Tensor) -> None:
         if out.requires_grad and not self._blind:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.backend import Array
-from minigrad.diagnostics.probing.functional import ACTIVATIONS, is_linear, takers
+from minigrad.diagnostics.probing.functional import ENDS, Way, activation_on, told, ways_from
 from minigrad.diagnostics.probing.gauge import RMS, Found, Gauge, merged
 from minigrad.diagnostics.probing.names import COLUMN, columns_of
 from minigrad.diagnostics.probing.statistics import FLOAT
@@ -95,19 +95,32 @@ class Signals:
 
     def see_input(self, x: Tensor) -> None:
         """A layer was given x: was an activation called as a function on the way to it?"""
-        if not self._waiting:
+        for node, ways in ways_from(self._waiting, x._node).items():
+            self._take_function(x, node, ways)
+
+    def see_output(self, out: Tensor) -> None:
+        """The network has returned this: was an activation called as a function before the end?"""
+        if out.ndim == 0:  # a loss
             return
-        for node, operations in takers(x._node, self._waiting).items():
-            array = self._waiting.pop(node)
-            layers = self._origins[id(array)][1]
-            activation = ACTIVATIONS.get(operations[0].op.name) if len(operations) == 1 else None
-            if activation is None:
-                if not all(map(is_linear, operations)):
-                    took = " and ".join(sorted({f"'{taker.op.name}'" for taker in operations}))
-                    self.unseen |= dict.fromkeys(layers, took)
-                continue
-            out = x._data if x._node is operations[0] else None
-            self._take_activation(layers, activation, array, out)
+        for node, ways in ways_from(self._waiting, out._node).items():
+            if not any(way.bend is not None and way.bend.op.name in ENDS for way in ways):
+                self._take_function(out, node, ways)
+
+    def _take_function(self, x: Tensor, node: Node, ways: list[Way]) -> None:
+        array = self._waiting.pop(node)
+        layers = self._origins[id(array)][1]
+        activation = activation_on(ways)
+        if activation is None:
+            if took := told(ways):
+                self.unseen |= dict.fromkeys(layers, took)
+            return
+        function = ways[0].taker
+        if x._node is function:
+            out = x._data
+        else:  # something was done to it since
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                out = function.op.forward(x.device.xp, array)
+        self._take_activation(layers, activation, array, out)
 
     def see_activation(self, activation: nn.Activation, given: Tensor, out: Tensor) -> None:
         """An activation has returned."""
@@ -115,12 +128,11 @@ class Signals:
         self._take_activation(self.origins(given), activation, given._data, out._data)
 
     def _take_activation(
-        self, layers: tuple[int, ...], activation: nn.Activation, z: Array, a: Array | None
+        self, layers: tuple[int, ...], activation: nn.Activation, z: Array, a: Array
     ) -> None:
         for layer in layers:
             self.activations[layer] = activation
-            if a is not None:
-                self.gauge.take(self.layers + layer, a)
+            self.gauge.take(self.layers + layer, a)
         self._units.take(layers, activation, z)
 
     def see_gradient(
