@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import builtins
 import json
 import math
@@ -172,19 +173,38 @@ def test_an_empty_recording_survives_its_file(tmp_path):
         Recording.load(tmp_path / "empty.csv")
 
 
+def test_every_series_is_in_every_export_also_the_computed_one(tmp_path):
+    rec = Recording(["one", "two"])
+    for step in range(3):
+        rec.add(step, {"dw_norm": [2.0, 1.0], "dw_cosine": [np.nan if step == 0 else 0.5, 1.0]})
+    snr = rec.series("dw_snr")
+    np.testing.assert_allclose(snr[1:], [[1.0, np.inf]] * 2)
+    plain = rec.to_dict()
+    assert all(list(record["series"]) == list(SERIES) for record in plain["records"])
+    assert plain["records"][2]["series"]["dw_snr"] == [pytest.approx(1.0), "inf"]
+    rec.to_csv(tmp_path / "r.csv")
+    rows = list(csv.DictReader((tmp_path / "r.csv").read_text().splitlines()))
+    assert [row["dw_snr"] for row in rows[:2]] == ["", ""] and float(rows[3]["dw_snr"]) == np.inf
+    # What is computed is computed again, whatever the file says.
+    rows = (tmp_path / "r.csv").read_text().replace(",inf\n", ",7.0\n")
+    (tmp_path / "edited.csv").write_text(rows)
+    for again in (Recording.from_dict(plain), Recording.load(tmp_path / "edited.csv")):
+        np.testing.assert_array_equal(again.series("dw_snr"), snr)
+
+
 def test_a_dataframe_has_a_row_for_each_record_and_layer(recording):
     pandas = pytest.importorskip("pandas")
     frame = recording.to_dataframe()
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame.columns) == [
-        "record", "step", "loss", "layer", "activation", "kind", *MEASURED,
+        "record", "step", "loss", "layer", "activation", "kind", *SERIES,
     ]  # fmt: skip
     assert frame["layer"].tolist() == ["a.0", "b"] * 3
     assert frame["record"].tolist() == [0, 0, 1, 1, 2, 2]
     assert frame["step"].tolist() == np.repeat(recording.steps, 2).tolist()
     assert frame["activation"].tolist() == [recording.activations[n] for n in recording.layers] * 3
     np.testing.assert_array_equal(frame["loss"], np.repeat(recording.loss, 2))
-    for name in MEASURED:
+    for name in SERIES:
         np.testing.assert_array_equal(frame[name], recording.series(name).ravel())
 
 
@@ -195,7 +215,7 @@ def test_the_columns_of_a_dataframe_have_the_dtypes_one_computes_with(recording)
     assert kinds.pop("layer") == kinds.pop("activation") == kinds.pop("kind") == "string"
     assert set(kinds.values()) == {"floating"}
     dtypes = recording.to_dataframe().dtypes
-    assert dtypes["step"] == np.int64 and (dtypes[["loss", *MEASURED]] == np.float64).all()
+    assert dtypes["step"] == np.int64 and (dtypes[["loss", *SERIES]] == np.float64).all()
 
 
 def test_a_dataframe_can_be_asked_what_the_series_say(recording):

@@ -13,8 +13,10 @@ MEASURED = (
     "update_ratio", "saturated", "dead", "revived", "dw_clipped_rms", "dw_cosine",
 )  # fmt: skip
 
-# One further is computed from others when it is asked for.
-SERIES = (*MEASURED, "dw_snr")
+# Computed from others when it is asked for.
+COMPUTED = ("dw_snr",)
+
+SERIES = (*MEASURED, *COMPUTED)
 
 # What is kept of every single call of a layer that is called several times in a step.
 STEP_SERIES = ("z_rms", "dz_rms")

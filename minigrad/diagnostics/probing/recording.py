@@ -20,7 +20,14 @@ from minigrad.diagnostics.probing.checks import (
     per_layer,
     unknown,
 )
-from minigrad.diagnostics.probing.names import COLUMN, MEASURED, SERIES, SIGNALS, STEP_SERIES
+from minigrad.diagnostics.probing.names import (
+    COLUMN,
+    COMPUTED,
+    MEASURED,
+    SERIES,
+    SIGNALS,
+    STEP_SERIES,
+)
 from minigrad.diagnostics.probing.statistics import (
     BIN_EDGES,
     BINS,
@@ -315,20 +322,20 @@ class Recording:
         NaN becomes None, infinities "inf" and "-inf". Histograms stand with those records that
         have them: per signal and layer, the first bin that is not empty and the counts from there.
         """
+        series = np.stack([self.series(name) for name in SERIES], axis=1).tolist()
         return {
             "layers": list(self.layers), "activations": dict(self.activations),
             "skipped": dict(self.skipped), "meta": dict(self.meta),
-            "records": [self._plain(index) for index in range(len(self))],
+            "records": [self._plain(i, numbers) for i, numbers in enumerate(series)],
         }  # fmt: skip
 
-    def _plain(self, index: int) -> dict[str, Any]:
-        row = self._rows[index].T.tolist()
+    def _plain(self, index: int, series: list[list[float]]) -> dict[str, Any]:
         record: dict[str, Any] = {
             "step": self.steps[index],
             "loss": files.plain_number(self._losses[index]),
             "series": {
                 name: [files.plain_number(value) for value in values]
-                for name, values in zip(MEASURED, row, strict=True)
+                for name, values in zip(SERIES, series, strict=True)
             },
         }
         if index in self._steps:
@@ -363,7 +370,7 @@ class Recording:
             ArgumentError: a path that ends in .jsonl, which `load` would take for JSON.
         """
         check_suffix("to_csv", path, ".jsonl")
-        files.write_csv(self.to_dict(), MEASURED, path)
+        files.write_csv(self.to_dict(), SERIES, path)
 
     def to_dataframe(self) -> Any:
         """The table of `to_csv` as a pandas DataFrame.
@@ -378,7 +385,7 @@ class Recording:
                 "to_dataframe: needs pandas, which is not installed; pip install pandas, or use "
                 "to_csv or to_dict"
             ) from None
-        return pandas.DataFrame(files.rows(self.to_dict()), columns=[*files.KEYS, *MEASURED])
+        return pandas.DataFrame(files.rows(self.to_dict()), columns=[*files.KEYS, *SERIES])
 
     @staticmethod
     def load(path: str | Path) -> Recording:
@@ -421,9 +428,10 @@ class Recording:
 
     def _add_plain(self, record: Mapping[str, Any]) -> None:
         counts = record.get("histograms")
+        series = {name: v for name, v in record["series"].items() if name not in COMPUTED}
         self.add(
             record["step"],
-            {name: files.numbers(values) for name, values in record["series"].items()},
+            {name: files.numbers(values) for name, values in series.items()},
             loss=files.number(record["loss"]),
             steps={
                 layer: [[files.numbers(run) for run in runs] for runs in rms]
