@@ -328,6 +328,31 @@ def test_nan_in_a_network_is_told_layer_by_layer(model, x):
     assert np.isnan(numbers(probe, "0")[1]) and "nan" in probe.table()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_weights_that_are_broken_from_the_start_are_named(model, x, name, value):
+    getattr(model[2], name).data[..., 1] = value
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.1)
+    probe = Probe(model, optimizer)
+    assert "broken_weights" not in probe.meta
+    for _ in range(2):
+        with probe, np.errstate(all="ignore"):
+            loss_of(model, x).backward()
+            optimizer.step()  # after which the first layer is broken, too
+    assert probe.meta["broken_weights"] == ["2"]
+    assert not np.isfinite(model[0].weight.data).all()
+
+
+def test_weights_that_break_later_are_not_said_to_have_been_broken(model, x):
+    optimizer = mg.optim.SGD(model.parameters(), lr=np.inf)
+    probe = Probe(model, optimizer)
+    for _ in range(2):
+        with probe, np.errstate(all="ignore"):
+            loss_of(model, x).backward()
+            optimizer.step()
+    assert not np.isfinite(model[0].weight.data).all() and "broken_weights" not in probe.meta
+
+
 def test_of_nan_nothing_is_said_to_be_saturated_or_dead():
     for activation in (nn.ReLU(), nn.Tanh()):
         model = nn.Sequential(nn.Linear(3, 4), activation, nn.Linear(4, 4), activation)

@@ -76,6 +76,9 @@ class Probe(Recording):
     goes on. Forwards under `no_grad` are not seen, nor is what other diagnostics run meanwhile,
     such as `sharpness` or `jacobian_spectrum`.
 
+    Layers that hold NaN or infinity in their weights when the probe is first entered are named in
+    `meta["broken_weights"]`.
+
     Arguments:
         model: an `nn.Module` that holds layers with weights.
         optimizer: the one that steps the model; without it there is no `update_ratio`.
@@ -153,6 +156,8 @@ class Probe(Recording):
             raise GraphError("Probe: already in use; leave its `with` block before entering again")
         self._entered, self._depth = True, measuring.depth
         self._look_up_weights()
+        if not self.steps:
+            self._note_broken_weights()
         self._make_hooks()
         if self._optimizer is not None:
             self._block += (
@@ -216,6 +221,17 @@ class Probe(Recording):
                 self.skipped[name] = _FROZEN
             elif self.skipped.get(name) == _FROZEN:
                 del self.skipped[name]
+
+    def _note_broken_weights(self) -> None:
+        """List in `meta` the layers that begin with NaN or infinity; later all may have caught it."""
+        broken = [
+            name
+            for name, module in self._modules.items()
+            for parameter in (*module.parameters(recurse=False), *weights_of(module))
+            if not parameter.device.xp.isfinite(parameter.data).all()
+        ]
+        if broken:
+            self.meta["broken_weights"] = list(dict.fromkeys(broken))
 
     # -- steps -------------------------------------------------------------------------------
 
