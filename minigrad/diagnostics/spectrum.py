@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from minigrad import nn
 from minigrad.autograd import grad
-from minigrad.diagnostics.probing.layers import Pattern, first_tensor, named_layers
+from minigrad.diagnostics.probing.layers import Pattern, first_tensor, matching, named_layers
 from minigrad.diagnostics.undisturbed import undisturbed
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.ops.creation import as_tensor
@@ -144,7 +143,7 @@ def jacobian_spectrum(
             "the singular values of mg.jacobian(function, x)"
         )
     x = _checked(x)
-    modules = _layers(model) if include is None else _matching(model, include)
+    modules = _layers(model) if include is None else _chosen(model, include)
     with undisturbed(model), enable_grad(), np.errstate(over="ignore", invalid="ignore"):
         calls = _Calls(modules, x)
         output = calls.run(model)
@@ -159,6 +158,12 @@ def _layers(model: nn.Module) -> dict[str, nn.Module]:
             f"jacobian_spectrum: {type(model).__name__} has no layer with weights to look at; name "
             "the modules with include=, or put it into an nn.Sequential of layers"
         ) from None
+
+
+def _chosen(model: nn.Module, include: Pattern | Iterable[Pattern]) -> dict[str, nn.Module]:
+    modules = {path: module for path, module in model.named_modules() if path}
+    found = matching("jacobian_spectrum", "include", include, modules, "module")
+    return {path: module for path, module in modules.items() if path in found}
 
 
 def _checked(x: Any) -> Tensor:
@@ -181,32 +186,6 @@ def _checked(x: Any) -> Tensor:
         raise ArgumentError("jacobian_spectrum: x holds NaN or infinity; clean the data")
     point: Tensor = x.detach().requires_grad_()
     return point
-
-
-def _matching(model: nn.Module, include: Pattern | Iterable[Pattern]) -> dict[str, nn.Module]:
-    single = isinstance(include, str | type) or not isinstance(include, Iterable)
-    patterns: list[Any] = [include] if single else list(include)  # type: ignore[arg-type]
-    if not patterns or not all(isinstance(pattern, str | type) for pattern in patterns):
-        raise ArgumentError(
-            "jacobian_spectrum: include takes paths such as 'layer1.*' and classes such as "
-            f"nn.Linear, one or a list of them, got {include!r}"
-        )
-    modules = {path: module for path, module in model.named_modules() if path}
-    found: dict[str, nn.Module] = {}
-    for pattern in patterns:
-        matched = {
-            path: module
-            for path, module in modules.items()
-            if (isinstance(module, pattern) if isinstance(pattern, type)
-                else fnmatchcase(path, pattern))
-        }  # fmt: skip
-        if not matched:
-            raise ArgumentError(
-                f"jacobian_spectrum: include={pattern!r} matches no module; there are "
-                f"{', '.join(list(modules)[:12])}{', ...' if len(modules) > 12 else ''}"
-            )
-        found |= matched
-    return {path: modules[path] for path in modules if path in found}
 
 
 class _Calls:

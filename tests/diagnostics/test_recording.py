@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import builtins
+import csv
 import json
 import math
 

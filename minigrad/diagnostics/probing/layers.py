@@ -55,8 +55,9 @@ def named_layers(
             f"Probe: {type(model).__name__} has no layer with weights to look at; pass the module "
             "that holds the layers"
         )
-    chosen = _matching(layers, "include", include)
-    left_out = _matching(layers, "exclude", exclude)
+    chosen = matching("Probe", "include", include, layers)
+    nothing = isinstance(exclude, list | tuple | set) and not exclude
+    left_out = set() if nothing else matching("Probe", "exclude", exclude, layers)
     found = {path: layers[path] for path in layers if path in chosen - left_out}
     if not found:
         raise ArgumentError(
@@ -66,25 +67,42 @@ def named_layers(
     return found
 
 
-def _matching(
-    layers: dict[str, nn.Module], argument: str, patterns: Pattern | Iterable[Pattern]
+def matching(
+    asked: str,
+    argument: str,
+    patterns: Pattern | Iterable[Pattern],
+    modules: dict[str, nn.Module],
+    what: str = "layer",
 ) -> set[str]:
-    found: set[str] = set()
+    """The paths of those modules that a pattern matches.
+
+    Arguments:
+        asked, argument, what: for errors: the function, its argument, and what it chooses from.
+        patterns: paths as in file names, or classes; one or several.
+        modules: by path, those to choose from.
+
+    Raises:
+        ArgumentError: no patterns, something else, or a pattern that matches nothing.
+
+    >>> sorted(matching("f", "include", ["a.*", nn.Tanh], {"a.0": nn.ReLU(), "b": nn.Tanh()}))
+    ['a.0', 'b']
+    """
     single = isinstance(patterns, str | type) or not isinstance(patterns, Iterable)
     several: list[Any] = [patterns] if single else list(patterns)  # type: ignore[arg-type]
-    if not all(isinstance(pattern, str | type) for pattern in several):
+    if not several or not all(isinstance(pattern, str | type) for pattern in several):
         raise ArgumentError(
-            f"Probe: {argument} takes paths such as 'layer1.*' and classes such as nn.Linear, one "
-            f"or a list of them, got {patterns!r}"
+            f"{asked}: {argument} takes paths such as 'layer1.*' and classes such as nn.Linear, "
+            f"one or a list of them, got {patterns!r}"
         )
+    found: set[str] = set()
     for pattern in several:
         if isinstance(pattern, type):
-            matched = {path for path, module in layers.items() if isinstance(module, pattern)}
+            matched = {path for path, module in modules.items() if isinstance(module, pattern)}
         else:
-            matched = {path for path in layers if fnmatchcase(path, pattern)}
+            matched = {path for path in modules if fnmatchcase(path, pattern)}
         if not matched:
             raise ArgumentError(
-                f"Probe: {argument}={pattern!r} matches no layer; the layers are {_some(layers)}"
+                f"{asked}: {argument}={pattern!r} matches no {what}; there are {_some(modules)}"
             )
         found |= matched
     return found

@@ -123,7 +123,7 @@ class Probe(Recording):
         for name, value, least in (
             ("every", every, 1), ("full", full, 0), ("window", window, 1)
         ):  # fmt: skip
-            if not isinstance(value, int | np.integer) or value < least:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
                 raise ArgumentError(
                     f"Probe: {name} must be a whole number of at least {least}, got {value!r}"
                 )
@@ -223,7 +223,7 @@ class Probe(Recording):
                 del self.skipped[name]
 
     def _note_broken_weights(self) -> None:
-        """List in `meta` the layers that begin with NaN or infinity; later all may have caught it."""
+        """List in `meta` the layers that begin with NaN or infinity; others catch it later."""
         broken = [
             name
             for name, module in self._modules.items()
