@@ -558,6 +558,9 @@ def test_the_activation_is_found_behind_normalization_and_dropout(rng):
     assert probe.layers == ["0", "4"] and probe.activations["0"] == "ReLU"
 
 
+SCALE = nn.Parameter(np.linspace(1.0, 2.0, 6))
+
+
 class Chain(nn.Module):
     """Two layers with a function of one's own between them."""
 
@@ -653,6 +656,9 @@ def test_of_the_output_what_may_be_an_activation_is_told(function, told, x):
      (lambda z: -F.relu(-z), "relu' after 'negative"),
      (lambda z: 1.7159 * F.tanh(z * (2 / 3)), "tanh' after 'multiply"),
      (lambda z: F.hardsigmoid(z), "hardtanh' after 'add"),
+     (lambda z: 1 / (z + 9), "divide' after 'add"), (lambda z: z * (z + 9), "multiply"),
+     (lambda z: z * SCALE / SCALE, None),  # what is learned, but computed from nothing
+     (lambda z: SCALE / (z + 9), "divide' after 'add"),
      (lambda z: F.relu(mg.concatenate([z, z])), "relu' after 'concatenate"),
      (lambda z: F.relu(z @ mg.eye(6, dtype=mg.float64)), None),  # has a layer of its own between
      (lambda z: z + 1, None), (lambda z: 2 * z, None), (lambda z: z, None)],

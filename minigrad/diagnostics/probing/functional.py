@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, nn.Activation] = {
 
 LINEAR = frozenset((
     "add", "subtract", "negative", "positive", "sum", "mean", "reshape", "transpose", "swapaxes",
-    "getitem", "concatenate", "stack", "broadcast_to", "clone", "astype", "to",
+    "getitem", "setitem", "concatenate", "stack", "broadcast_to", "clone", "astype", "to",
 ))  # fmt: skip
 
 # As much as a layer of its own: what comes after is the activation of that.
@@ -48,10 +48,11 @@ class Way(NamedTuple):
 
 
 def is_linear(operation: Node) -> bool:
-    """Whether what it does is surely no activation: a sum, say, or a product with a constant."""
+    """Whether what it does is surely no activation: a sum, say, or a product with a parameter."""
     name = operation.op.name
     if name in ("multiply", "divide"):
-        return sum(parent is not None for parent in operation.parents) == 1
+        computed = [parent is not None and parent.op is not None for parent in operation.parents]
+        return not all(computed) and not (name == "divide" and computed[1])
     return name in LINEAR or name in PRODUCTS
 
 
