@@ -115,3 +115,29 @@ def test_without_a_retained_graph_no_gradient_is_kept(x):
     with Probe(net) as probe:
         (net(x) ** 2).mean().backward()
         assert not probe._signals._held
+
+
+@pytest.mark.parametrize("inner", ["grad", "backward"])
+def test_a_backward_inside_of_another_does_not_change_how_that_counts(x, inner):
+    """A hook between the layers runs one of its own; the layer behind it still gets the sum."""
+    w = mg.tensor([2.0], requires_grad=True)
+
+    def hook(gradient):
+        loss = (w**2).sum()
+        if inner == "grad":
+            mg.grad(loss, w)
+        else:
+            loss.backward()
+
+    net = network()
+    with Probe(net) as probe:
+        hidden = net[1](net[0](x))
+        hidden.register_hook(hook)
+        out = net[2](hidden)
+        (out**2).mean().backward(retain_graph=True)
+        out.sum().backward()
+    net.zero_grad()
+    with Probe(net) as expected:
+        out = net(x)
+        ((out**2).mean() + out.sum()).backward()
+    assert_same(probe, expected)
