@@ -619,6 +619,14 @@ def test_in_a_residual_block_by_hand_the_activation_is_measured(x):
     assert_signal(probe, "inner", "a", [np.maximum(model.inner(x).data, 0)])
 
 
+@pytest.mark.parametrize("residual", ["pre", "post"])
+def test_of_a_branch_the_activation_behind_the_sum_is_not_missed(residual, x):
+    model = mg.models.deep_mlp(8, 4, "relu", "he", in_features=4, residual=residual).double()
+    with Probe(model) as probe:
+        model(x).sum().backward()
+    assert probe.skipped == {}
+
+
 @pytest.mark.parametrize("function", [F.relu, F.sigmoid, F.tanh])
 def test_a_function_on_the_output_is_seen(function, x):
     model = Chain(F.relu)

@@ -56,11 +56,14 @@ def is_linear(operation: Node) -> bool:
     return name in LINEAR or name in PRODUCTS
 
 
-def ways_from(waiting: Mapping[Node | None, Any], node: Node | None) -> dict[Node, list[Way]]:
+def ways_from(
+    waiting: Mapping[Node | None, Any], outputs: set[int], node: Node | None
+) -> dict[Node, list[Way]]:
     """The ways on which outputs that are waited for have come to a node.
 
     Arguments:
         waiting: the nodes of those outputs.
+        outputs: the serial numbers of all outputs of layers; no way goes through another.
         node: of the tensor that is given to a layer, or that the network returns.
 
     Returns:
@@ -86,7 +89,7 @@ def ways_from(waiting: Mapping[Node | None, Any], node: Node | None) -> dict[Nod
                 way = Way(node, bend)
                 if way not in (ways := found.setdefault(parent, [])):
                     ways.append(way)
-            elif parent.op is not None:
+            elif parent.op is not None and parent.serial not in outputs:
                 ahead.append((parent, bend))
     return found
 

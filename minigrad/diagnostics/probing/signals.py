@@ -59,6 +59,7 @@ class Signals:
         self._runs: dict[int, Any] = {}  # the run under way
         # The nodes of those outputs that no module has taken as its activation, with the outputs.
         self._waiting: dict[Node | None, Array] = {}
+        self._outputs: set[int] = set()  # of all their nodes, the serial numbers
         self._held: dict[int, Array] = {}  # gradients to which more may come
         self.unseen: dict[int, str] = {}  # per layer the operations that took its output
 
@@ -85,6 +86,7 @@ class Signals:
         before = self._origins.get(id(array))
         self._origins[id(array)] = array, (layer,) if before is None else (*before[1], layer)
         self._waiting[z._node] = array
+        self._outputs.add(z._node.serial)  # type: ignore[union-attr]
         return call
 
     def see_passing(self, given: Tensor, out: Tensor) -> None:
@@ -95,14 +97,14 @@ class Signals:
 
     def see_input(self, x: Tensor) -> None:
         """A layer was given x: was an activation called as a function on the way to it?"""
-        for node, ways in ways_from(self._waiting, x._node).items():
+        for node, ways in ways_from(self._waiting, self._outputs, x._node).items():
             self._take_function(x, node, ways)
 
     def see_output(self, out: Tensor) -> None:
         """The network has returned this: was an activation called as a function before the end?"""
         if out.ndim == 0:  # a loss
             return
-        for node, ways in ways_from(self._waiting, out._node).items():
+        for node, ways in ways_from(self._waiting, self._outputs, out._node).items():
             if not any(way.bend is not None and way.bend.op.name in ENDS for way in ways):
                 self._take_function(out, node, ways)
 
@@ -158,6 +160,7 @@ class Signals:
         self._origins.clear()
         self._runs.clear()
         self._waiting.clear()
+        self._outputs.clear()
 
     # -- results -----------------------------------------------------------------------------
 
