@@ -17,6 +17,7 @@ from minigrad.diagnostics.probing.gauge import CHUNK, fetched
 from minigrad.diagnostics.probing.names import MEASURED
 from minigrad.diagnostics.probing.signals import SEEN, Signals
 from minigrad.diagnostics.probing.weights import Weights
+from minigrad.tape import Node
 
 LAYERS = 3
 
@@ -108,7 +109,7 @@ def transfers(monkeypatch) -> list[int]:
 
 def output(array):
     """What stands for a Tensor that a layer returned."""
-    return SimpleNamespace(_data=array, _node=object())
+    return SimpleNamespace(_data=array, _node=Node(None, (), (), (), array.shape, array.dtype))
 
 
 def one_record(place, rng, full: bool) -> tuple[np.ndarray, np.ndarray | None]:
