@@ -61,10 +61,11 @@ class Chart:
         skipped = recording.skipped
         self.unseen = [k for k in self.hidden if skipped.get(self.layers[k], "").startswith(UNSEEN)]
         of_layers = [weights.get(name, []) for name in self.layers]
+        noted = recording.meta.get("broken_weights", [])
         self.broken_weights = {
             k
             for k, arrays in enumerate(of_layers)
-            if any(not device_of(x).xp.isfinite(x).all() for x in arrays)
+            if self.layers[k] in noted or any(not device_of(x).xp.isfinite(x).all() for x in arrays)
         }
         matrices = [[x for x in arrays if x.ndim > 1] for arrays in of_layers]
         self.zero_weights = {
