@@ -72,9 +72,10 @@ class Probe(Recording):
 
     Only numbers are kept, and of each layer the gradient of the last record, for `dw_cosine`; and
     under `retain_graph=True` every dL/dz until the step ends, for more may be added to it. The
-    hooks are taken off at the end of the block, also after an exception; entered again, the probe
-    goes on. Forwards under `no_grad` are not seen, nor is what other diagnostics run meanwhile,
-    such as `sharpness` or `jacobian_spectrum`.
+    hooks are taken off at the end of the block, also after an exception, such as Ctrl-C, which
+    leaves no record of the step that it stopped; entered again, the probe goes on. Forwards under
+    `no_grad` are not seen, nor is what other diagnostics run meanwhile, such as `sharpness` or
+    `jacobian_spectrum`.
 
     Layers that hold NaN or infinity in their weights when the probe is first entered are named in
     `meta["broken_weights"]`.
@@ -148,6 +149,7 @@ class Probe(Recording):
         self._first: int | None = None  # without an optimizer: the layer that begins a step
         self._weights = Weights([], [], len(self.layers))
         self._begun, self._told = False, True
+        self._of_step: list[tuple[list[Any], Any]] = []  # observers, and the one of ours in them
 
     # -- the with block ----------------------------------------------------------------------
 
@@ -155,28 +157,35 @@ class Probe(Recording):
         if self._entered:
             raise GraphError("Probe: already in use; leave its `with` block before entering again")
         self._entered, self._depth = True, measuring.depth
-        self._look_up_weights()
-        if not self.steps:
-            self._note_broken_weights()
-        self._make_hooks()
-        if self._optimizer is not None:
-            self._block += (
-                self._optimizer.register_step_pre_hook(self._before_update),
-                self._optimizer.register_step_post_hook(self._after_update),
-            )
-        self._begin_step()
+        try:
+            self._look_up_weights()
+            if not self.steps:
+                self._note_broken_weights()
+            self._make_hooks()
+            if self._optimizer is not None:
+                self._block += (
+                    self._optimizer.register_step_pre_hook(self._before_update),
+                    self._optimizer.register_step_post_hook(self._after_update),
+                )
+            self._begin_step()
+        except BaseException:  # Ctrl-C: then nobody calls __exit__
+            self._take_off()
+            raise
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object = None, *exc: object) -> None:
         try:
             if self._begun:
-                self._end_step()
+                self._end_step(whole=kind is None)
         finally:
-            for handle in (*self._hooks, *self._block):
-                handle.remove()
-            self._hooks, self._block = [], []
-            self._entered = self._watching = False
+            self._take_off()
         self._note_unseen()
+
+    def _take_off(self) -> None:
+        for handle in (*self._hooks, *self._block):
+            handle.remove()
+        self._hooks, self._block = [], []
+        self._entered = self._watching = False
 
     def _note_unseen(self) -> None:
         """List the layers of which nothing was seen in any record."""
@@ -247,7 +256,6 @@ class Probe(Recording):
     def _begin_step(self) -> None:
         self._begun = False  # was a forward seen?
         self._went_back = False  # and a backward?
-        self._of_step: list[tuple[list[Any], Any]] = []  # observers, and the one of ours in them
         if self._recording:
             self._loss, self._told = math.nan, False
             full = self._full_every > 0 and len(self) % self._full_every == 0
@@ -268,13 +276,17 @@ class Probe(Recording):
         if not wanted and self._optimizer is None and self._first is not None:
             self._layer_hooks[self._first].put_back()  # to go on counting
 
-    def _end_step(self) -> None:
-        if self._recording:
-            self._record()
-        for observers, see in self._of_step:
-            observers.remove(see)
-        self._step += 1
-        self._begin_step()
+    def _end_step(self, whole: bool = True) -> None:
+        """Record it; not if an exception stopped it: some weights were measured then, some not."""
+        try:
+            if whole and self._recording:
+                self._record()
+        finally:
+            self._step += 1
+            while self._of_step:
+                observers, see = self._of_step.pop()
+                observers.remove(see)
+            self._begin_step()
 
     def _record(self) -> None:
         row = np.full((len(self.layers), len(MEASURED)), math.nan)

@@ -139,13 +139,20 @@ class Recording:
         counts: NDArray[np.int32] | None,
         steps: dict[str, FLOAT],
     ) -> None:
-        if counts is not None:
-            self._counts[len(self._rows)] = counts
-        if steps:
-            self._steps[len(self._rows)] = steps
-        self._rows.append(row)
-        self.steps.append(step)
-        self._losses.append(float(loss))
+        index = len(self.steps)
+        try:
+            if counts is not None:
+                self._counts[index] = counts
+            if steps:
+                self._steps[index] = steps
+            self._rows.append(row)
+            self._losses.append(float(loss))
+            self.steps.append(step)
+        except BaseException:  # Ctrl-C must leave no half a record
+            self._counts.pop(index, None)
+            self._steps.pop(index, None)
+            del self._rows[index:], self._losses[index:], self.steps[index:]
+            raise
 
     def _checked_counts(self, histograms: Mapping[str, Any]) -> NDArray[np.int32]:
         counts = np.zeros((len(SIGNALS), len(self.layers), BINS), np.int32)
