@@ -102,3 +102,12 @@ def test_ctrl_c_on_entering_takes_the_hooks_off(monkeypatch):
     with probe:
         step(model, optimizer, x, probe)
     assert probe.steps == [0]
+
+
+def test_the_step_in_which_fit_met_nan_is_kept_as_evidence():
+    model, _, x = network()
+    optimizer = mg.optim.SGD(model.parameters(), lr=1e30)
+    data = mg.data.DataLoader((x, mg.ones(5, 2)), batch_size=5)
+    with np.errstate(all="ignore"), pytest.raises(mg.train.Diverged), Probe(model, optimizer) as p:
+        mg.train.fit(model, data, optimizer, nn.functional.mse_loss, epochs=9, progress=False)
+    assert p.steps == [0, 1] and (p.series("z_rms")[1] > 1e28).all()

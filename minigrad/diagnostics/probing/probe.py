@@ -29,7 +29,7 @@ from minigrad.diagnostics.probing.signals import SEEN, Signals
 from minigrad.diagnostics.probing.statistics import BINS
 from minigrad.diagnostics.probing.weights import Weights
 from minigrad.diagnostics.undisturbed import measuring
-from minigrad.errors import ArgumentError, DtypeError, GraphError
+from minigrad.errors import ArgumentError, DtypeError, GraphError, MinigradError
 from minigrad.tape import RemovableHandle, mode
 from minigrad.tensor import Tensor
 
@@ -72,10 +72,10 @@ class Probe(Recording):
 
     Only numbers are kept, and of each layer the gradient of the last record, for `dw_cosine`; and
     under `retain_graph=True` every dL/dz until the step ends, for more may be added to it. The
-    hooks are taken off at the end of the block, also after an exception, such as Ctrl-C, which
-    leaves no record of the step that it stopped; entered again, the probe goes on. Forwards under
-    `no_grad` are not seen, nor is what other diagnostics run meanwhile, such as `sharpness` or
-    `jacobian_spectrum`.
+    hooks are taken off at the end of the block, also after an exception; of the step that it
+    stopped (Ctrl-C, say) there is no record, but of one that `Diverged` or an AnomalyError ended
+    there is. Entered again, the probe goes on. Forwards under `no_grad` are not seen, nor is what
+    other diagnostics run meanwhile, such as `sharpness` or `jacobian_spectrum`.
 
     Layers that hold NaN or infinity in their weights when the probe is first entered are named in
     `meta["broken_weights"]`.
@@ -173,10 +173,12 @@ class Probe(Recording):
             raise
         return self
 
-    def __exit__(self, kind: object = None, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *exc: object) -> None:
+        # What minigrad raises of a step is a finding (Diverged, AnomalyError): the step tells why.
+        whole = kind is None or issubclass(kind, MinigradError)
         try:
             if self._begun:
-                self._end_step(whole=kind is None)
+                self._end_step(whole)
         finally:
             self._take_off()
         self._note_unseen()
