@@ -639,3 +639,44 @@ def test_it_says_what_it_cannot_predict_and_why(name):
     with pytest.raises(ArgumentError) as caught:
         predict(net, x)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "predicted", "told"),
+    [
+        (30, 4, r"of the Linear layers recorded, layer5\.linear, .* \(26 layers\) are not predict"),
+        (4, 5, r"of the Linear layers predicted, layer5\.linear is not in the network that was"),
+    ],
+)
+def test_a_prediction_of_another_network_is_refused(tmp_path, recorded, predicted, told):
+    from minigrad.diagnostics import Recording, plots
+
+    net = deep_mlp(recorded, 8, generator=mg.Generator(0))
+    with Probe(net) as probe:
+        net(mg.ones(5, 64)).sum().backward()
+    probe.to_jsonl(tmp_path / "p.jsonl")
+    other = predict(deep_mlp(predicted, 8, generator=mg.Generator(0)))
+    for one in (probe, Recording.load(tmp_path / "p.jsonl")):
+        with pytest.raises(ArgumentError, match=r"Prediction\.over: .* another network: " + told):
+            other.over(one)
+        with pytest.raises(ArgumentError, match=r"plots\.decay: .* another network: " + told):
+            plots.decay(one, prediction=other)
+
+
+def test_a_part_of_the_layers_may_be_recorded():
+    from matplotlib.figure import Figure
+
+    from minigrad.diagnostics import plots
+
+    net = deep_mlp(6, 8, generator=mg.Generator(0))
+    with Probe(net, exclude=["layer2.*", "layer6.linear"]) as probe:
+        net(mg.ones(5, 64)).sum().backward()
+    assert predict(net).over(probe).only_predicted == ("layer2.linear", "layer6.linear")
+    plots.decay(probe, prediction=predict(net), ax=Figure().subplots())
+
+
+def test_a_bare_linear_is_laid_over():
+    net = nn.Linear(4, 3, generator=mg.Generator(0))
+    with Probe(net) as probe:
+        net(mg.ones(5, 4)).sum().backward()
+    assert predict(net).over(probe).layers == ("Linear",)

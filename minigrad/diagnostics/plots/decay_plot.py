@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -34,6 +34,7 @@ from minigrad.diagnostics.plots.style import (
     write_label,
 )
 from minigrad.diagnostics.plots.style import legend as draw_legend
+from minigrad.diagnostics.predicting.overlay import check_same_network
 from minigrad.diagnostics.predicting.prediction import Prediction
 from minigrad.diagnostics.report import describe, varying
 from minigrad.errors import ArgumentError
@@ -82,7 +83,7 @@ def decay(
     Raises:
         NothingToDraw: recordings without any gradient.
         ArgumentError: neither results nor recordings, not one label per curve, a prediction of
-            another length, or a step that was not recorded.
+            another length or network, or a step that was not recorded.
 
     >>> from minigrad.diagnostics import DecayConfig, measure_decay, plots
     >>> found = measure_decay(DecayConfig(depth=5, width=16))
@@ -158,6 +159,7 @@ class Curve:
         dtype: of the network.
         apart: numbers of the layers that are no part of the line.
         diverged: whether the run lost its loss, or a gradient is not finite.
+        meta: of the recording; says of which kinds the layers are.
     """
 
     label: str
@@ -169,6 +171,7 @@ class Curve:
     dtype: str
     diverged: bool
     apart: frozenset[int] = frozenset()
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def values(self) -> Values:
@@ -202,8 +205,9 @@ def curve_of(run: Run, label: str, step: int | None) -> Curve:
         raise no_gradient("decay")
     diverged = run.diverged is not None or not _finite(dz, dw)
     return Curve(
-        label, run.layers, dz, dw, None, run.seeds, run.dtype, diverged, _apart(run, dz, dw)
-    )
+        label, run.layers, dz, dw, None, run.seeds, run.dtype, diverged, _apart(run, dz, dw),
+        run.recordings[0].meta,
+    )  # fmt: skip
 
 
 def _apart(run: Run, *bands: Band) -> frozenset[int]:
@@ -274,6 +278,7 @@ def _laid_over(curve: Curve, prediction: Prediction) -> FLOAT:
             f"plots.decay: of the layers predicted ({', '.join(prediction.layers[:3])}, ...) none "
             f"was measured ({', '.join(curve.layers[:3])}, ...); is it the same network?"
         )
+    check_same_network("plots.decay", prediction, curve.layers, curve.meta)
     return np.where(np.isfinite(logs), logs - logs[both[-1]] + measured[both[-1]], np.nan)
 
 

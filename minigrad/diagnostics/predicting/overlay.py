@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +114,38 @@ def _times_power_of_ten(number: float, log10: FLOAT) -> FLOAT:
         return np.asarray(number * 10.0**log10)
 
 
+def check_same_network(
+    asked: str, prediction: Any, layers: Sequence[str], meta: Mapping[str, Any]
+) -> None:
+    """Raise an ArgumentError where the Linear layers predicted are not those of a recording.
+
+    Names alone do not tell: "layer1.linear" is in every `deep_mlp`.
+
+    Arguments:
+        asked: what to name in the error.
+        prediction: a `Prediction`.
+        layers, meta: of the recording. Its meta says which layers are Linear, and which the model
+            has beside those that were looked at; where it does not, as in a CSV file, nothing is
+            checked.
+    """
+    kinds, left_out = meta.get("kinds", {}), meta.get("left_out")
+    predicted = [
+        n for n, linear in zip(prediction.layers, prediction.linear, strict=True) if linear
+    ]
+    unpredicted = [n for n in layers if kinds.get(n) == "Linear" and n not in predicted]
+    unknown = (
+        [] if left_out is None else sorted({*predicted} - {*layers, *left_out}, key=predicted.index)
+    )
+    if unpredicted or unknown:
+        of, names = ("recorded", unpredicted) if unpredicted else ("predicted", unknown)
+        other = "predicted" if unpredicted else "in the network that was recorded"
+        raise ArgumentError(
+            f"{asked}: the prediction is of another network: of the Linear layers {of}, "
+            f"{_some(names)} {'is' if len(names) == 1 else 'are'} not {other}; pass "
+            "predict(model) of the model that was recorded"
+        )
+
+
 def lay_over(prediction: Any, recording: Any, record: int) -> Overlay:
     """See `Prediction.over`."""
     if not isinstance(recording, Recording):
@@ -135,6 +167,7 @@ def lay_over(prediction: Any, recording: Any, record: int) -> Overlay:
             f"Prediction.over: predicted are {_some(prediction.layers)}, measured "
             f"{_some(recording.layers)}; no Linear layer is in both. Is it the same network?"
         )
+    check_same_network("Prediction.over", prediction, recording.layers, recording.meta)
     columns = [place[prediction.layers[i]] for i in common]
     z_rms, dz_rms = (series[name][record, columns] for name in ("z_rms", "dz_rms"))
     linear = tuple(prediction.linear[i] for i in common)

@@ -74,7 +74,8 @@ class Prediction:
             record: which record; by default the first, where weights are as initialized.
 
         Raises:
-            ArgumentError: no such record, no layer in common, or no dL/dz in the last of them.
+            ArgumentError: no such record, a recording of another network, or no dL/dz in the last
+                layer in common.
         """
         return lay_over(self, recording, record)
 

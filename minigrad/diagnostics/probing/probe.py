@@ -132,7 +132,9 @@ class Probe(Recording):
         self._modules = named_layers(model, include, exclude)
         kinds = {path: type(module).__name__ for path, module in self._modules.items()}
         dtype = str(next((p.dtype for p in model.parameters()), ""))
-        meta = {"every": int(every), "window": window, "kinds": kinds, "dtype": dtype}
+        left_out = [path for path in named_layers(model) if path not in kinds]
+        meta = {"every": int(every), "window": window, "kinds": kinds, "left_out": left_out,
+                "dtype": dtype}  # fmt: skip
         super().__init__(list(self._modules), meta=meta)
         self.every = every
         self._model, self._optimizer = model, optimizer
