@@ -94,5 +94,16 @@ def manual_seed(seed: int) -> Generator:
 
 
 def generator_or_default(generator: Generator | None) -> Generator:
-    """The generator that a function was given, or the default one."""
-    return _default() if generator is None else generator
+    """The generator that a function was given, or the default one.
+
+    Raises:
+        ArgumentError: something else, such as a seed.
+    """
+    if generator is None:
+        return _default()
+    if not isinstance(generator, Generator):
+        raise ArgumentError(
+            f"generator must be a Generator, got {generator!r}; make one with a seed, "
+            "mg.Generator(0)"
+        )
+    return generator

@@ -26,6 +26,7 @@ from minigrad.diagnostics.anomaly_message import (
     anomaly_error,
     wrong_numbers,
 )
+from minigrad.errors import ArgumentError, GraphError
 from minigrad.ops import table
 from minigrad.tape import Node
 
@@ -50,7 +51,17 @@ class _Here(threading.local):
 _here = _Here()
 
 
-class detect_anomaly(ContextDecorator):
+class _WithBrackets(type):
+    """Answers to `with detect_anomaly:`, where Python would tell of protocols."""
+
+    def __enter__(cls) -> None:
+        raise GraphError("detect_anomaly: brackets are missing; write `with detect_anomaly():`")
+
+    def __exit__(cls, *exc: object) -> None:
+        pass
+
+
+class detect_anomaly(ContextDecorator, metaclass=_WithBrackets):
     """Within it, the first operation that gives NaN or infinity raises an AnomalyError.
 
     The error names the operation, forward or backward; the line of your code that called it; the
@@ -76,7 +87,12 @@ class detect_anomaly(ContextDecorator):
     minigrad.diagnostics.anomaly_message.AnomalyError: detect_anomaly: the backward of 'sqrt'...
     """
 
-    def __init__(self, *, infinity: bool = True) -> None:
+    def __init__(self, *misplaced: Any, infinity: bool = True) -> None:
+        if misplaced:
+            raise ArgumentError(
+                "detect_anomaly: takes no model and no function; write `with detect_anomaly():` "
+                "around forward and backward, or @detect_anomaly(), with brackets, before a `def`"
+            )
         self.infinity = bool(infinity)
 
     def __enter__(self) -> Self:

@@ -121,7 +121,9 @@ def anomaly_error(
         _named(name, a, origin) for name, a in given if wrong_numbers(a, infinity) is not None
     ]
     why = f"it came in with {' and '.join(came_in)}" if came_in else _cure(op, given)
-    place = origin.place or "a place that is not known: its forward ran before the block began"
+    place = origin.place or (
+        "a place that is not known: its forward ran before the block began; move it inside"
+    )
     lines = [
         f"detect_anomaly: {told}{'; ' + why if why else ''}",
         *(f"  {name}: {text}" for name, value in given if (text := _described(value))),

@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad import nn
 from minigrad.errors import ArgumentError
+from minigrad.optim import Optimizer
 from minigrad.random import Generator
 
 
@@ -46,6 +47,17 @@ def checked_generator(owner: str, generator: Any) -> Generator | None:
             "mg.Generator(0)"
         )
     return generator
+
+
+def check_optimizer(owner: str, optimizer: Any) -> None:
+    """Raise an ArgumentError for something that is no optimizer."""
+    if not isinstance(optimizer, Optimizer):
+        is_class = isinstance(optimizer, type)
+        got = f"the class {optimizer.__name__}" if is_class else type(optimizer).__name__
+        raise ArgumentError(
+            f"{owner}: optimizer must be one of mg.optim, such as mg.optim.SGD(model.parameters(), "
+            f"lr=0.1), got {got}"
+        )
 
 
 def check_model(owner: str, model: Any) -> None:

@@ -274,7 +274,7 @@ def forkable(generator: Generator | None) -> Generator:
     Forks depend on the seed alone: those of the default generator would all be the same.
     """
     if generator is not None:
-        return generator
+        return generator_or_default(generator)
     return Generator(int(generator_or_default(None).integers((), 0, 2**63)))
 
 

@@ -164,6 +164,12 @@ def fit(
         if validation is None:
             raise ArgumentError("fit: patience watches the validation loss; pass validation=...")
     _check_optimizer(model, optimizer)
+    if isinstance(loss, type) or not callable(loss):
+        got = f"the class {loss.__name__}" if isinstance(loss, type) else repr(loss)
+        raise ArgumentError(
+            "fit: loss must be a function of the model's output and the targets, such as "
+            f"nn.functional.cross_entropy or nn.CrossEntropyLoss(), got {got}"
+        )
     metrics = metrics or {}
     history: History = {}
     best = _Best(model, patience) if patience is not None else None

@@ -328,9 +328,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch, name):
 
 
 def test_a_file_is_not_named_as_the_other_kind(recording, tmp_path):
-    with pytest.raises(ArgumentError, match=r"ends in \.jsonl, by which load would take it for"):
+    with pytest.raises(ArgumentError, match=r"run\.jsonl' does not end in \.csv, by which load"):
         recording.to_csv(tmp_path / "run.jsonl")
-    with pytest.raises(ArgumentError, match=r"ends in \.csv, by which load would take it for"):
+    with pytest.raises(ArgumentError, match=r"run\.csv' does not end in \.jsonl, by which load"):
         recording.to_jsonl(tmp_path / "run.csv")
 
 

@@ -16,7 +16,7 @@ from matplotlib.textpath import text_to_path
 
 from minigrad.diagnostics.graph.boxes import Box, Graph
 from minigrad.diagnostics.graph.layout import Point, Size, arrange
-from minigrad.diagnostics.plots.style import DARK
+from minigrad.diagnostics.plots.style import DARK, checked_axes
 
 FONT_SIZE = 10.0  # in points, like all lengths, while the figure is as large as the graph
 LINE_HEIGHT = 14.0
@@ -39,6 +39,7 @@ def draw(graph: Graph, ax: Axes | None) -> Axes:
     if ax is None:
         figure = plt.figure(figsize=(width / 72, height / 72))
         ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    ax = checked_axes(ax)
     ax.set(xlim=(-MARGIN, width - MARGIN), ylim=(height - MARGIN, -MARGIN), aspect="equal")
     ax.set_axis_off()
     for (x, y), box in zip(layout.centres, graph.boxes, strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.backend import Array
+from minigrad.diagnostics.arguments import check_optimizer
 from minigrad.diagnostics.batch_loss import (
     Batch,
     LossFunction,
@@ -129,6 +130,8 @@ def _recorded(
     steps: int,
 ) -> Recording:
     check_count("diagnose", "steps", steps)
+    if optimizer is not None:
+        check_optimizer("diagnose", optimizer)
     generator = getattr(data, "generator", None)
     probe = _probe(model, optimizer, window=max(1, min(10, steps // 2)))
     with (

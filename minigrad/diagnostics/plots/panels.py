@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from minigrad.diagnostics.arguments import is_number
 from minigrad.diagnostics.plots.bands import FLOAT
 from minigrad.diagnostics.plots.decay_plot import curve_of, draw_curves
 from minigrad.diagnostics.plots.heat_map import heatmap
@@ -68,7 +69,7 @@ def dashboard(
     """
     import matplotlib.pyplot as plt
 
-    if width is not None and not width > 0:
+    if width is not None and not (is_number(width) and width > 0):
         raise ArgumentError(f"plots.dashboard: width must be above 0 inches, got {width!r}")
     runs = _runs(data)
     drawable = [run for run in runs.values() if isinstance(run, Run)]

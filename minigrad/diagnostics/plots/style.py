@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.errors import ArgumentError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -56,7 +58,25 @@ def axes_or_current(ax: Axes | None) -> Axes:
 
     if ax is None and not plt.get_fignums():
         plt.figure(layout="constrained")
-    return plt.gca() if ax is None else ax
+    return plt.gca() if ax is None else checked_axes(ax)
+
+
+def checked_axes(ax: Any) -> Axes:
+    """`ax`, if it is that.
+
+    Raises:
+        ArgumentError: a figure, several axes, or something else.
+    """
+    from matplotlib.axes import Axes
+
+    if isinstance(ax, Axes):
+        return ax
+    got, cure = f"a {type(ax).__name__}", "leave it out to draw in the current ones"
+    if isinstance(ax, np.ndarray | list | tuple):
+        got, cure = f"{np.size(ax)} of them", "pick one, such as axes.flat[0]"
+    elif hasattr(ax, "add_subplot"):
+        cure = "take some of it, ax=figure.add_subplot()"
+    raise ArgumentError(f"plots: ax must be one Axes of Matplotlib, got {got}; {cure}")
 
 
 def log10_of(values: Sequence[float | None] | NDArray[np.float64]) -> NDArray[np.float64]:

@@ -128,14 +128,12 @@ def check_same_network(
             has beside those that were looked at; where it does not, as in a CSV file, nothing is
             checked.
     """
-    kinds, left_out = meta.get("kinds", {}), meta.get("left_out")
-    predicted = [
-        n for n, linear in zip(prediction.layers, prediction.linear, strict=True) if linear
-    ]
+    pairs = zip(prediction.layers, prediction.linear, strict=True)
+    predicted = [name for name, linear in pairs if linear]
+    known = {*layers, *meta.get("left_out", predicted)}
+    kinds = meta.get("kinds", {})
     unpredicted = [n for n in layers if kinds.get(n) == "Linear" and n not in predicted]
-    unknown = (
-        [] if left_out is None else sorted({*predicted} - {*layers, *left_out}, key=predicted.index)
-    )
+    unknown = [name for name in predicted if name not in known]
     if unpredicted or unknown:
         of, names = ("recorded", unpredicted) if unpredicted else ("predicted", unknown)
         other = "predicted" if unpredicted else "in the network that was recorded"

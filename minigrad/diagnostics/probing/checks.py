@@ -86,12 +86,17 @@ def one_number(asked: str, name: str, value: Any) -> float:
     )
 
 
-def check_suffix(asked: str, path: str | Path, others: str) -> None:
-    """Raise an ArgumentError for a path with the suffix of another kind of file."""
-    if str(path).lower().endswith(others):
+def check_path(asked: str, path: str | Path, suffix: str) -> None:
+    """Raise an ArgumentError for a path by which `load` would not know the file, or no folder."""
+    if not isinstance(path, str | Path) or Path(path).suffix.lower() != suffix:
         raise ArgumentError(
-            f"{asked}: {str(path)!r} ends in {others}, by which load would take it for the other "
-            "kind of file; name it otherwise"
+            f"{asked}: {str(path)!r} does not end in {suffix}, by which load knows the file; "
+            f"call it {Path(str(path)).stem or 'run'}{suffix}"
+        )
+    if not Path(path).parent.is_dir():
+        raise ArgumentError(
+            f"{asked}: there is no folder {str(Path(path).parent)!r}; make it first, with "
+            "Path(...).mkdir(parents=True)"
         )
 
 

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from minigrad.diagnostics.probing import files, tables
 from minigrad.diagnostics.probing.checks import (
+    check_path,
     check_record,
-    check_suffix,
     layer_names,
     one_number,
     per_layer,
@@ -361,10 +361,10 @@ class Recording:
         """Write everything to a file: a heading, then one line of JSON for each record.
 
         Raises:
-            ArgumentError: a path that ends in .csv, which `load` would take for a table; or meta
-                that JSON cannot hold.
+            ArgumentError: a path that does not end in .jsonl, by which `load` knows the file; no
+                such folder; or meta that JSON cannot hold.
         """
-        check_suffix("to_jsonl", path, ".csv")
+        check_path("to_jsonl", path, ".jsonl")
         files.write_jsonl(self.to_dict(), path)
 
     def to_csv(self, path: str | Path) -> None:
@@ -374,9 +374,10 @@ class Recording:
         `skipped` are not.
 
         Raises:
-            ArgumentError: a path that ends in .jsonl, which `load` would take for JSON.
+            ArgumentError: a path that does not end in .csv, by which `load` knows the file; or no
+                such folder.
         """
-        check_suffix("to_csv", path, ".jsonl")
+        check_path("to_csv", path, ".csv")
         files.write_csv(self.to_dict(), SERIES, path)
 
     def to_dataframe(self) -> Any:

@@ -1,0 +1,136 @@
+"""What a beginner may get wrong in calling a diagnostic: one message, with the cure."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.diagnostics import (
+    Probe,
+    Recording,
+    detect_anomaly,
+    diagnose,
+    draw_graph,
+    plots,
+)
+from minigrad.errors import ArgumentError, GraphError, MinigradError
+from minigrad.models import deep_mlp
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    return deep_mlp(3, 8, generator=mg.Generator(0))
+
+
+@pytest.fixture
+def probe(net) -> Probe:
+    optimizer = mg.optim.SGD(net.parameters(), lr=0.1)
+    with Probe(net, optimizer, full=1) as probe:
+        for _ in range(2):
+            loss = net(mg.ones(5, 64)).sum()
+            loss.backward()
+            probe.note(loss=loss)
+            optimizer.step()
+    return probe
+
+
+# -- figures -------------------------------------------------------------------------------------
+
+W = mg.ones(2, requires_grad=True)
+FIGURES = [
+    plots.decay, plots.heatmap, plots.ridge, plots.update_ratio, plots.saturation,
+    plots.loss_curves, lambda _, ax: plots.spectrum([2.0, 1.0], ax=ax),
+    lambda _, ax: plots.schedule([0.1, 0.2], ax=ax), lambda _, ax: draw_graph(W + 1.0, ax=ax),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_ax_must_be_one_axes(probe, draw):
+    figure, axes = plt.subplots(1, 2)
+    try:
+        for wrong, told in (
+            (axes, r"got 2 of them; pick one, such as axes\.flat\[0\]"),
+            (figure, r"got a Figure; take some of it, ax=figure\.add_subplot\(\)"),
+            ("left", "got a str; leave it out"),
+        ):
+            with pytest.raises(ArgumentError, match=rf"ax must be one Axes of Matplotlib, {told}"):
+                draw(probe, ax=wrong)
+    finally:
+        plt.close("all")
+
+
+@pytest.mark.parametrize("width", ["12", True, [3], 0])
+def test_a_width_is_a_number(probe, width):
+    with pytest.raises(ArgumentError, match=r"dashboard: width must be above 0 inches, got "):
+        plots.dashboard(probe, width=width)
+
+
+# -- networks and training -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: deep_mlp(3, 8, generator=0),
+        lambda: nn.Linear(2, 3, generator=0),
+        lambda: mg.randn(3, generator=0),
+        lambda: nn.init.critical_(deep_mlp(3, 8), "tanh", generator=0),
+    ],
+)
+def test_a_seed_is_no_generator(make):
+    with pytest.raises(ArgumentError, match=r"must be a Generator, got 0; .* mg\.Generator\(0\)"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [("cross_entropy", "'cross_entropy'"), (nn.CrossEntropyLoss, "the class CrossEntropyLoss")],
+)
+def test_the_loss_of_fit_is_a_function(net, loss, told):
+    data = [(mg.ones(5, 64), mg.zeros(5, dtype=mg.int64))]
+    with pytest.raises(ArgumentError, match=f"fit: loss must be a function .* got {told}"):
+        mg.train.fit(net, data, mg.optim.SGD(net.parameters(), lr=0.1), loss, 1, progress=False)
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(mg.optim.SGD, "the class SGD"), (0.1, "float")])
+def test_diagnose_takes_a_made_optimizer(net, wrong, told):
+    data = mg.ones(5, 64), mg.zeros(5, dtype=mg.int64)
+    with pytest.raises(ArgumentError, match=rf"diagnose: optimizer must be one of .* got {told}"):
+        diagnose(net, data, optimizer=wrong)
+
+
+# -- detect_anomaly ------------------------------------------------------------------------------
+
+
+def test_detect_anomaly_wants_its_brackets(net):
+    with pytest.raises(GraphError, match=r"are missing; write `with det.*\(\):`"), detect_anomaly:
+        pass
+    for wrong in (net, lambda: None):
+        with pytest.raises(ArgumentError, match="takes no model and no function; write `with de"):
+            detect_anomaly(wrong)
+
+
+def test_a_forward_before_the_block_is_to_be_moved_inside():
+    x = mg.tensor([0.0], requires_grad=True)
+    y = mg.sqrt(x)
+    with pytest.raises(MinigradError, match="began; move it inside"), detect_anomaly():
+        y.sum().backward()
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("write", "suffix"), [("to_csv", ".csv"), ("to_jsonl", ".jsonl")])
+def test_what_load_would_not_read_is_not_written(probe, tmp_path, write, suffix):
+    for name in ("x", "x.txt", "x.csv.jsonl.bak"):
+        with pytest.raises(
+            ArgumentError, match=rf"{write}: .* does not end in \{suffix}, by which"
+        ):
+            getattr(probe, write)(tmp_path / name)
+    with pytest.raises(ArgumentError, match=rf"{write}: there is no folder '.*nodir'; make it fir"):
+        getattr(probe, write)(tmp_path / "nodir" / f"x{suffix}")
+    assert list(tmp_path.iterdir()) == []
+    getattr(probe, write)(tmp_path / f"x{suffix.upper()}")
+    assert Recording.load(tmp_path / f"x{suffix.upper()}").layers == probe.layers
