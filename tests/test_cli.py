@@ -110,6 +110,9 @@ def test_lists_give_every_combination_in_order(capsys):
         (["--save", "d.bmp"], "cannot write a figure as 'd.bmp'; end the name in one of .png, "),
         (["--json", "."], "'.' is a folder; name a file in it"),
         (["--colour", "red"], "unknown --colour red; see `minigrad decay --help`"),
+        (["--activations", "relu"], "unknown --activations relu; did you mean --activation? see `"),
+        (["--out=d.png"], "unknown --out=d.png; did you mean --save? see `minigrad decay --help`"),
+        (["--epochs", "3"], "unknown --epochs 3; see `minigrad decay --help`"),
     ],
 )
 def test_a_wrong_value_is_one_line_and_code_2(capsys, monkeypatch, arguments, message):
@@ -327,3 +330,17 @@ def test_ctrl_c_while_writing_leaves_no_half_a_file(capsys, monkeypatch):
 def interrupt(figure, path, **options):
     Path(path).write_bytes(b"half")
     raise KeyboardInterrupt
+
+
+def test_the_bare_command_prints_its_help(capsys):
+    assert cli.main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith("usage: minigrad ")
+    assert all(f"\n    {command} " in out for command in ("decay", "compare", "lessons", "doctor"))
+
+
+def test_an_unknown_word_without_a_command_is_refused(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--versoin"])
+    assert end.value.code == 2
+    assert "minigrad: unknown --versoin; did you mean --version?" in capsys.readouterr().err

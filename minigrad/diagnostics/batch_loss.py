@@ -80,6 +80,17 @@ def _checked(asked: str, x: Tensor) -> Tensor:
     return x
 
 
+def check_targets(asked: str, x: Tensor, y: Tensor) -> None:
+    """Raise an ArgumentError where there is not one target for each example.
+
+    A sequence may have its time on the first axis, and its examples on the second.
+    """
+    if y.ndim and len(y) not in x.shape[: max(1, x.ndim - 1)]:
+        raise ArgumentError(
+            f"{asked}: x has {len(x)} examples, y has {len(y)}; pass one target for each example"
+        )
+
+
 def default_loss(asked: str, y: Any) -> LossFunction:
     """The mean cross-entropy for whole numbers as targets, the mean squared error for others.
 
@@ -92,7 +103,19 @@ def default_loss(asked: str, y: Any) -> LossFunction:
             f"{asked}: targets of dtype {as_tensor(y).dtype} have no usual loss; pass "
             "loss_fn=lambda output, y: ..."
         )
-    return nn.functional.mse_loss if kind == "f" else nn.functional.cross_entropy
+    if kind != "f":
+        return nn.functional.cross_entropy
+
+    def squared_error(output: Any, y: Any) -> Tensor:
+        if isinstance(output, Tensor) and output.shape != y.shape:
+            raise ArgumentError(
+                f"{asked}: the model returns shape {output.shape}, and y, of {y.dtype}, has shape "
+                f"{y.shape}; classes must be whole numbers, y.astype('int64'), and other targets "
+                "have the shape of the output"
+            )
+        return nn.functional.mse_loss(output, y)
+
+    return squared_error
 
 
 def loss_of(asked: str, model: nn.Module, x: Tensor, y: Any, loss_fn: LossFunction) -> Tensor:

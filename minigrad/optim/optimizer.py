@@ -89,7 +89,10 @@ class Optimizer:
                 "pass model.parameters()"
             ) from None
         if not groups:
-            raise ArgumentError(f"{self._name}: no parameters; pass model.parameters()")
+            raise ArgumentError(
+                f"{self._name}: no parameters; pass model.parameters(), which finds layers that "
+                "are attributes of the model, or in an nn.ModuleList, but not in a plain list"
+            )
         self.check(self.defaults)
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)

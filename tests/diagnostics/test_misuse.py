@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -14,6 +15,7 @@ from minigrad.diagnostics import (
     diagnose,
     draw_graph,
     plots,
+    predict,
 )
 from minigrad.errors import ArgumentError, GraphError, MinigradError
 from minigrad.models import deep_mlp
@@ -134,3 +136,79 @@ def test_what_load_would_not_read_is_not_written(probe, tmp_path, write, suffix)
     assert list(tmp_path.iterdir()) == []
     getattr(probe, write)(tmp_path / f"x{suffix.upper()}")
     assert Recording.load(tmp_path / f"x{suffix.upper()}").layers == probe.layers
+
+
+def test_a_table_that_pandas_wrote_with_its_row_numbers_is_read(probe, tmp_path):
+    pytest.importorskip("pandas")
+    probe.to_dataframe().to_csv(tmp_path / "f.csv")
+    found = Recording.load(tmp_path / "f.csv")
+    np.testing.assert_array_equal(found.series("dz_rms"), probe.series("dz_rms"))
+
+
+# -- data ----------------------------------------------------------------------------------------
+
+
+def test_x_and_y_of_diagnose_belong_together(net):
+    x = mg.randn(1797, 64, generator=mg.Generator(0))
+    y = mg.zeros(1797, dtype=mg.int64)
+    for rows in (1797, 100):
+        with pytest.raises(ArgumentError, match=f"diagnose: x has {rows} examples, y has 5; pass"):
+            diagnose(net, (x[:rows], y[:5]))
+    with pytest.raises(
+        ArgumentError, match=r"returns shape \(512, 10\), and y, of float32, has shape \(512,\); cl"
+    ):
+        diagnose(net, (x, y.to(mg.float32)))
+
+
+def test_a_loss_of_ones_own_may_take_targets_of_another_length(net):
+    x, y = mg.randn(1000, 64, generator=mg.Generator(0)), mg.zeros(5, dtype=mg.int64)
+    found = diagnose(net, (x, y), loss_fn=lambda output, y: (output**2).mean() + y.sum())
+    assert len(found.layers) == 3
+
+
+def test_a_probe_is_no_batch(net, probe):
+    with pytest.raises(ArgumentError, match=r"predict: x is a Probe; .* predict\(model, x\)\.over"):
+        predict(net, probe)
+    with pytest.raises(ArgumentError, match="predict: x is set; it takes a batch of numbers"):
+        predict(net, {1.0})
+
+
+# -- the probe -----------------------------------------------------------------------------------
+
+
+def test_a_note_is_checked_also_between_records_and_outside(net):
+    probe = Probe(net, every=5)
+    with pytest.raises(GraphError, match="nothing is recorded outside of the `with probe:` block"):
+        probe.note(loss=1.0)
+    with probe:
+        for step in range(3):
+            net(mg.ones(5, 64)).sum().backward()
+            probe.note(loss=step)
+            with pytest.raises(ArgumentError, match=r"note: loss must be one number, .* got 'a'"):
+                probe.note(loss="a")
+    assert probe.loss.tolist() == [0.0]
+    probe.note(loss=1.0)  # of the step that the end of the block ended
+    with pytest.raises(GraphError, match="outside of the `with probe:` block; call it inside"):
+        probe.note(loss=1.0)
+
+
+class Hidden(nn.Module):
+    def __init__(self, layers) -> None:
+        super().__init__()
+        self.layers = layers
+
+
+def test_layers_in_a_plain_list_are_told_where_to_go():
+    layers = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    for held, told in (
+        (layers, r"self\.layers, a plain list, .* write self\.layers = nn\.ModuleList\(\.\.\.\)"),
+        ({"a": layers[0]}, r"self\.layers, a plain dict, .* = nn\.ModuleDict\(\.\.\.\)"),
+    ):
+        with pytest.raises(
+            ArgumentError, match="no layer with weights to look at; those in " + told
+        ):
+            Probe(Hidden(held))
+    with pytest.raises(
+        ArgumentError, match=r"no parameters; .* in an nn\.ModuleList, but not in a"
+    ):
+        mg.optim.SGD(Hidden(layers).parameters(), lr=0.1)

@@ -15,6 +15,7 @@ from minigrad.diagnostics.batch_loss import (
     Batch,
     LossFunction,
     batches,
+    check_targets,
     default_loss,
     loss_of,
 )
@@ -142,7 +143,10 @@ def _recorded(
     ):
         found = batches("diagnose", data)
         for _ in range(1 if optimizer is None else steps):
-            x, y = _thinned(next(found))
+            x, y = next(found)
+            if loss_fn is None:
+                check_targets("diagnose", x, y)
+            x, y = _thinned((x, y))
             loss = loss_of("diagnose", model, x, y, loss_fn or default_loss("diagnose", y))
             if optimizer is None:
                 loss.backward()
@@ -179,7 +183,7 @@ def _weights(model: nn.Module, recording: Recording) -> dict[str, list[Array]]:
 
 def _thinned(batch: Batch) -> tuple[Tensor, Any]:
     x, y = batch
-    if len(x) <= ENOUGH:
+    if len(x) <= ENOUGH or not y.ndim or len(y) != len(x):
         return x, y
     rows = np.linspace(0, len(x) - 1, ENOUGH).astype(np.int64)
     return x[rows], y[rows]

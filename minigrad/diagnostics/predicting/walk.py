@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from minigrad import nn
 from minigrad.diagnostics.predicting import ideal
 from minigrad.diagnostics.predicting.ideal import Back, Power, Signal
+from minigrad.diagnostics.probing.recording import Recording
 from minigrad.diagnostics.theory.activation import function_of
 from minigrad.diagnostics.theory.profiles import LayerScale, numbers_of
 from minigrad.errors import ArgumentError, MinigradError
@@ -94,11 +95,17 @@ class Walk:
             raise ArgumentError(
                 "predict: x is a tuple; pass the inputs of the batch alone, without the targets"
             )
+        if isinstance(x, Recording):
+            raise ArgumentError(
+                f"predict: x is a {type(x).__name__}; a prediction is laid over it by "
+                "predict(model, x).over(probe), and x is a batch of inputs"
+            )
         data = x.detach().cpu().data if isinstance(x, Tensor) else np.asarray(x)
         if data.ndim < 2 or data.size == 0 or data.dtype.kind not in "fiub":
+            told = f"{data.dtype} of shape {data.shape}"
+            told = type(x).__name__ if data.dtype.kind == "O" else told
             raise ArgumentError(
-                f"predict: x is {data.dtype} of shape {data.shape}; it takes a batch of numbers, "
-                "(examples, features)"
+                f"predict: x is {told}; it takes a batch of numbers, (examples, features)"
             )
         if not np.isfinite(data).all():
             raise ArgumentError("predict: x holds NaN or infinity; drop such examples")

@@ -75,15 +75,18 @@ def one_number(asked: str, name: str, value: Any) -> float:
     >>> one_number("note", "loss", np.array([2.5]))
     2.5
     """
-    if isinstance(value, int | float):
-        return float(value)
+    check_one_number(asked, name, value)
+    return float(value if isinstance(value, int | float) else value.item())
+
+
+def check_one_number(asked: str, name: str, value: Any) -> None:
+    """Raise an ArgumentError for what is not one number, which is not read: it may lie on a GPU."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if kind in tuple("fiu") and value.size == 1:
-        return float(value.item())
-    got = f"shape {value.shape}" if kind else repr(value)
-    raise ArgumentError(
-        f"{asked}: {name} must be one number, or a Tensor of one element, got {got}"
-    )
+    if not isinstance(value, int | float) and not (kind in tuple("fiu") and value.size == 1):
+        got = f"shape {value.shape}" if kind else repr(value)
+        raise ArgumentError(
+            f"{asked}: {name} must be one number, or a Tensor of one element, got {got}"
+        )
 
 
 def check_path(asked: str, path: str | Path, suffix: str) -> None:

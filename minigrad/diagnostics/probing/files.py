@@ -184,7 +184,8 @@ def read_csv(path: str | Path) -> Plain:
                 f"load: {path} is no recording: it lacks the columns {', '.join(sorted(missing))}; "
                 "write one with to_csv"
             )
-        names = [name for name in columns if name not in KEYS]
+        # pandas writes the numbers of its rows into a column without a name.
+        names = [name for name in columns if name and name not in KEYS]
         for row in reader:
             try:
                 if None in row.values():

@@ -52,8 +52,8 @@ def named_layers(
     }
     if not layers:
         raise ArgumentError(
-            f"Probe: {type(model).__name__} has no layer with weights to look at; pass the module "
-            "that holds the layers"
+            f"Probe: {type(model).__name__} has no layer with weights to look at; "
+            + _in_plain_lists(model)
         )
     chosen = matching("Probe", "include", include, layers)
     nothing = isinstance(exclude, list | tuple | set) and not exclude
@@ -111,6 +111,20 @@ def matching(
 def _some(layers: Iterable[str]) -> str:
     names = list(layers)
     return ", ".join(names if len(names) <= 12 else [*names[:6], "...", *names[-3:]])
+
+
+def _in_plain_lists(model: nn.Module) -> str:
+    """What to do about a model without layers; some stand in a list of Python, which hides them."""
+    for name, value in vars(model).items():
+        held = value.values() if isinstance(value, dict) else value
+        if isinstance(held, list | tuple) or isinstance(value, dict):
+            kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
+            if not name.startswith("_") and any(isinstance(one, nn.Module) for one in held):
+                return (
+                    f"those in self.{name}, a plain {type(value).__name__}, are not found: write "
+                    f"self.{name} = nn.{kind}(...)"
+                )
+    return "pass the module that holds the layers"
 
 
 def weights_of(module: nn.Module) -> list[Tensor]:

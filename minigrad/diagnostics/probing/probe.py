@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
-from minigrad.diagnostics.probing.checks import one_number
+from minigrad.diagnostics.probing.checks import check_one_number, one_number
 from minigrad.diagnostics.probing.functional import ACTIVATIONS, UNSEEN
 from minigrad.diagnostics.probing.gauge import fetched
 from minigrad.diagnostics.probing.layers import (
@@ -143,6 +143,7 @@ class Probe(Recording):
         self._step = 0
         self._entered = False
         self._depth = 0  # of `measuring`, when it was entered
+        self._noted_late = 0  # after which step a loss was told behind the block
         self._block: list[RemovableHandle] = []  # hooks that stay as long as the block
         self._hooks: list[
             RemovableHandle | RecurrenceHook
@@ -204,14 +205,23 @@ class Probe(Recording):
     def note(self, *, loss: float) -> None:
         """Tell the loss of the step under way, or of the one that has just ended.
 
-        Between two records it does nothing, so it may be called in every step.
+        Between two records it keeps nothing, so it may be called in every step.
 
         Arguments:
             loss: a number, or a Tensor of one element.
 
         Raises:
             ArgumentError: anything else.
+            GraphError: outside of the `with` block, where no step has just ended.
         """
+        check_one_number("Probe.note", "loss", loss)
+        if not self._entered:
+            if self._noted_late == self._step:
+                raise GraphError(
+                    "Probe.note: nothing is recorded outside of the `with probe:` block; call it "
+                    "inside, once for each step"
+                )
+            self._noted_late = self._step
         if self._recording and self._begun:
             self._loss = one_number("Probe.note", "loss", loss)
             self._told = True
