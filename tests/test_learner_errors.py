@@ -176,7 +176,8 @@ MISTAKES = [
         "an optimizer without parameters",
         lambda: mg.optim.SGD([]),
         errors.ArgumentError,
-        "SGD: no parameters; pass model.parameters()",
+        "SGD: no parameters; pass model.parameters(), which finds layers that are attributes of "
+        "the model, or in an nn.ModuleList, but not in a plain list",
     ),
 ]
 

@@ -16,6 +16,7 @@ from minigrad.diagnostics import (
     draw_graph,
     plots,
     predict,
+    theory,
 )
 from minigrad.errors import ArgumentError, GraphError, MinigradError
 from minigrad.models import deep_mlp
@@ -212,3 +213,35 @@ def test_layers_in_a_plain_list_are_told_where_to_go():
         ArgumentError, match=r"no parameters; .* in an nn\.ModuleList, but not in a"
     ):
         mg.optim.SGD(Hidden(layers).parameters(), lr=0.1)
+
+
+# -- theory, and the list of all names -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: theory.chi("tanh", 1.5), r"got 'tanh'; the activation goes by its name, activat"),
+        (
+            lambda: theory.chi("swish", 1.5),
+            r"chi: q must be .* got 'swish'; if that is to be an act",
+        ),
+        (
+            lambda: theory.chi("0.5", 1.5),
+            r"q must be a number .* got '0.5'; write it without quotes",
+        ),
+        (lambda: theory.chi(nn.Tanh(), 1.5), r"q must be a .*; the activation goes by its name, "),
+        (lambda: theory.chi(0.5, 1.5, 3), r"activation must be a name such as 'tanh', .* got 3"),
+    ],
+)
+def test_theory_tells_numbers_from_activations(call, told):
+    with pytest.raises(ArgumentError, match=told):
+        call()
+
+
+def test_the_package_lists_each_of_its_names_with_a_line():
+    from minigrad import diagnostics
+
+    lines = [line for line in (diagnostics.__doc__ or "").splitlines() if line.startswith("    ")]
+    assert sorted(line.split()[0] for line in lines) == sorted(diagnostics.__all__)
+    assert min(len(line.split()) for line in lines) > 2 and len(lines) > 30

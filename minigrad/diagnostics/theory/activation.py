@@ -40,6 +40,11 @@ def function_of(activation: Activation) -> Callable[[Tensor], Tensor]:
         raise ArgumentError(
             f"theory: {activation.__name__} is a class; make a layer of it: {activation.__name__}()"
         )
+    if not callable(activation):
+        raise ArgumentError(
+            f"theory: activation must be a name such as 'tanh', a module such as "
+            f"nn.LeakyReLU(0.2), or a function of Tensors, got {activation!r}"
+        )
     # `forward`, so that no hook on the module sees what is computed here.
     function = activation.forward if isinstance(activation, nn.Module) else activation
     if isinstance(activation, nn.PReLU) and len({*activation.weight.tolist()}) == 1:
@@ -103,6 +108,15 @@ def check_scales(owner: str, **values: float) -> None:
 def _cure(wrong: Any) -> str:
     if isinstance(wrong, str) and wrong in ACTIVATIONS:
         return f"; the activation goes by its name, activation={wrong!r}"
+    if isinstance(wrong, str) and wrong.isidentifier():
+        return (
+            f"; if that is to be an activation, it goes by its name, activation='tanh', and is one "
+            f"of {', '.join(ACTIVATIONS)}, a module, or a function of Tensors"
+        )
+    if isinstance(wrong, str):
+        return "; write it without quotes"
+    if callable(wrong):
+        return "; the activation goes by its name, activation=..."
     if isinstance(wrong, list | tuple) or bool(getattr(wrong, "shape", ())):
         return "; of several numbers, take one after the other"
     return ""
