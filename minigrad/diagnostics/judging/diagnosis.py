@@ -25,6 +25,7 @@ from minigrad.diagnostics.judging.cures import cure
 from minigrad.diagnostics.judging.gaps import not_judged, notes
 from minigrad.diagnostics.judging.illnesses import Record, Sign
 from minigrad.diagnostics.judging.over_time import over_time
+from minigrad.diagnostics.judging.progress import progress
 from minigrad.diagnostics.judging.verdicts import COLUMNS, ORDER, Diagnosis, Finding, LayerVerdict
 from minigrad.diagnostics.probing.layers import weights_of
 from minigrad.diagnostics.probing.probe import Probe
@@ -232,7 +233,8 @@ def _judge(chart: Chart) -> Diagnosis:
         chart.window(shown),
         chart.unit,
         tuple(not_judged(chart, of_record)),
-        tuple(notes(chart)),
+        notes=progress(chart, tuple(finding.verdict for finding in findings)),
+        remarks=tuple(notes(chart)),
     )
 
 

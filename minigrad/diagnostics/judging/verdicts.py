@@ -7,8 +7,11 @@ import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 
 from minigrad.diagnostics.judging.chart import RECTIFIER, natural_share
+from minigrad.diagnostics.probing.files import plain_number
 
 # In the order in which a network's verdict takes the first: what causes before what it causes.
 # Where units are flat the gradient dies or grows with depth, and what dies ends in underflow; and
@@ -85,13 +88,14 @@ class Diagnosis:
         layers: a `LayerVerdict` for each.
         step: the step that the numbers of the layers are from; all of its one batch but `dead`.
         window: over which records `dead` is, in words.
+        notes: what is no illness, but keeps a network from training; see `progress`.
+        remarks: how to read the table, and how it was judged.
         factor_per_layer: what the rms of dL/dz is multiplied by on each step towards the input,
             the geometric mean over the hidden layers; NaN where it cannot be told.
         unit: what such a step goes past: "layer", "block" (of residual networks) or "layer or
             block".
         not_judged: which illnesses could not be looked for, and why; then a network without others
             is "unknown".
-        notes: what else a reader should know of how it was judged.
     """
 
     findings: tuple[Finding, ...]
@@ -102,6 +106,7 @@ class Diagnosis:
     unit: str = "layer"
     not_judged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -124,6 +129,10 @@ class Diagnosis:
         for finding in self.findings:
             for words in (f"{finding.verdict}: {finding.evidence}", f"try: {finding.cure}"):
                 lines += textwrap.wrap(words, 92, initial_indent="  ", subsequent_indent="      ")
+        for note in self.notes:
+            lines += textwrap.wrap(
+                f"note: {note}", 92, initial_indent="  ", subsequent_indent="      "
+            )
         widest = max(map(len, ["layer", *(layer.name for layer in self.layers)]))
         titles = "".join(f"{title:>10}" for title in COLUMNS.values())
         lines += ["", f"step {self.step}:", f"{'layer':<{widest}}  {'verdict':<10}{titles}"]
@@ -141,7 +150,33 @@ class Diagnosis:
             notes.append("off: of the numbers in this batch; about half is normal for a rectifier")
         if any(layer.numbers.get("dead", math.nan) > 0 for layer in self.layers):
             notes.append(f"dead: units that passed nothing in {self.window}")
-        return [*(f"not judged: {what}" for what in self.not_judged), *notes, *self.notes]
+        lines = (textwrap.wrap(remark, 92, subsequent_indent="    ") for remark in self.remarks)
+        unjudged = [f"not judged: {what}" for what in self.not_judged]
+        return [*unjudged, *notes, *chain.from_iterable(lines)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data for JSON; None stands for NaN and infinity."""
+        return {
+            "verdict": self.verdict,
+            "step": self.step,
+            "factor_per_layer": plain_number(self.factor_per_layer),
+            "unit": self.unit,
+            "window": self.window,
+            "not_judged": list(self.not_judged),
+            "notes": list(self.notes),
+            "remarks": list(self.remarks),
+            "findings": [
+                {**vars(f), "layers": list(f.layers), "numbers": _plain(f.numbers)}
+                for f in self.findings
+            ],
+            "layers": [
+                {
+                    **vars(layer), "verdict": layer.verdict, "verdicts": list(layer.verdicts),
+                    "numbers": _plain(layer.numbers),
+                }
+                for layer in self.layers
+            ],
+        }  # fmt: skip
 
     def __str__(self) -> str:
         return self.table()
@@ -163,7 +198,7 @@ class Diagnosis:
             f"<li>{_coloured(f.verdict)}: {html.escape(f.evidence)}.<br>"
             f"<i>Try:</i> {html.escape(f.cure)}.</li>"
             for f in self.findings
-        )
+        ) + "".join(f"<li>note: {html.escape(note)}.</li>" for note in self.notes)
         titles = "".join(f"<th>{title}</th>" for title in ["layer", "verdict", *COLUMNS.values()])
         rows = "".join(
             f"<tr><td>{html.escape(layer.name)}</td><td>{_coloured(layer.verdict)}</td>"
@@ -176,6 +211,10 @@ class Diagnosis:
             f"{head}<ul>{items}</ul><table><caption>step {self.step}{notes}</caption>"
             f"<tr>{titles}</tr>{rows}</table>"
         )
+
+
+def _plain(numbers: Mapping[str, float]) -> dict[str, float | str | None]:
+    return {name: plain_number(value) for name, value in numbers.items()}
 
 
 def _cells(layer: LayerVerdict) -> list[str]:

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
+<<<<<<< HEAD
 from minigrad.diagnostics.probing.checks import check_one_number, one_number
+=======
+from minigrad.diagnostics.probing.checks import one_number
+from minigrad.diagnostics.probing.footprints import Footprints
+>>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
 from minigrad.diagnostics.probing.functional import ACTIVATIONS, UNSEEN
 from minigrad.diagnostics.probing.gauge import fetched
 from minigrad.diagnostics.probing.layers import (
@@ -138,6 +143,7 @@ class Probe(Recording):
         super().__init__(list(self._modules), meta=meta)
         self.every = every
         self._model, self._optimizer = model, optimizer
+        self._footprints = Footprints(self.meta, model, self._modules, optimizer)
         self._full_every = full
         self._signals = Signals(len(self.layers), window)
         self._step = 0
@@ -159,6 +165,7 @@ class Probe(Recording):
     def __enter__(self) -> Probe:
         if self._entered:
             raise GraphError("Probe: already in use; leave its `with` block before entering again")
+<<<<<<< HEAD
         self._entered, self._depth = True, measuring.depth
         try:
             self._look_up_weights()
@@ -174,6 +181,18 @@ class Probe(Recording):
         except BaseException:  # Ctrl-C: then nobody calls __exit__
             self._take_off()
             raise
+=======
+        self._entered = True
+        self._look_up_weights()
+        self._footprints.enter(self._weights.parameters)
+        self._make_hooks()
+        if self._optimizer is not None:
+            self._block += (
+                self._optimizer.register_step_pre_hook(self._before_update),
+                self._optimizer.register_step_post_hook(self._after_update),
+            )
+        self._begin_step()
+>>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
         return self
 
     def __exit__(self, kind: type[BaseException] | None = None, *exc: object) -> None:
@@ -183,7 +202,15 @@ class Probe(Recording):
             if self._begun:
                 self._end_step(whole)
         finally:
+<<<<<<< HEAD
             self._take_off()
+=======
+            for handle in (*self._hooks, *self._block):
+                handle.remove()
+            self._hooks, self._block = [], []
+            self._entered = self._watching = False
+        self._footprints.exit(self._weights.parameters)
+>>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
         self._note_unseen()
 
     def _take_off(self) -> None:
@@ -346,6 +373,7 @@ class Probe(Recording):
         if self._blind:
             return
         if self._watching and args and isinstance(args[0], Tensor):
+            self._footprints.see_input(args[0])
             self._signals.see_input(args[0])
         z = out if type(out) is Tensor else first_tensor(out)
         if z is None:
@@ -362,18 +390,27 @@ class Probe(Recording):
                 self._first = layer
             if layer == self._first and self._went_back:
                 self._end_step()
+        if self._watching and not self._begun:
+            self._footprints.forward_begins(self._weights.parameters)
         self._begun = True
         call = self._signals.see_z(layer, z, run) if self._watching else 0
         take, afterwards = self._signals.see_gradient, self._after_backward
         watching = self._watching
 
         def see(gradient: Any) -> None:
+<<<<<<< HEAD
             if self._blind or not mode.fills_grad:
                 return
             if watching:
                 take(layer, gradient, call, mode.retains_graph)
+=======
+>>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
             if afterwards not in mode.afterwards:
                 mode.afterwards.append(afterwards)
+                if watching:
+                    self._footprints.backward_begins()
+            if watching:
+                take(layer, gradient, call)
 
         observers = node.watched().observers
         observers.append(see)
@@ -407,6 +444,7 @@ class Probe(Recording):
     def _after_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._recording:
             self._weights.note_update()
+            self._footprints.updated()
         self._end_step()
 
 
