@@ -123,7 +123,7 @@ def table(results: dict[str, list[Trained]]) -> str:
         verdicts = "; ".join(dict.fromkeys(map(_verdict, seeds)))
         lines.append(
             f"{label:<{width}}  {_cell(loss, '.3g'):>10}  {_cell(right, '.1%'):>13}  "
-            f"{_cell(factor, '.3f'):>9}  {verdicts}"
+            f"{_cell(factor, '.3g'):>9}  {verdicts}"
         )
     return "\n".join(lines)
 

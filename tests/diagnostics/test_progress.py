@@ -125,7 +125,7 @@ def judged(losses, *, ratio=1e-3, units=10, step=1, **row):
         ([2.4] * 12, 10, True),
         (np.linspace(2.4, 2.3, 12), 10, False),  # by 4 %, steadily
         (np.linspace(2.4, 2.39, 12), 10, True),
-        (2.4 - 0.01 * np.arange(12) + 0.2 * (-1.0) ** np.arange(12), 10, True),  # no more than noise
+        (2.4 - 0.01 * np.arange(12) + 0.2 * (-1.0) ** np.arange(12), 10, True),  # noise
         (np.linspace(4.0, 2.0, 12) + 0.2 * (-1.0) ** np.arange(12), 10, False),
         ([3.0, 2.5, 2.4, 2.31, *[2.3] * 12], 10, True),  # to the level of guessing, and stays
         ([3.0, 2.5, 2.4, 2.31, *[2.3] * 12], 1, False),  # a regression

@@ -38,13 +38,20 @@ class Chart:
         broken_weights: the layers whose weights held NaN or infinity before any recorded step.
         zero_weights: the layers whose weights were all 0 then. Both are empty where the weights
             of that time are not known.
+        modules: of the model as it is now, by their paths; empty if it is not at hand.
         smallest: the smallest normal number of the dtype.
         largest: its largest number.
     """
 
-    def __init__(self, recording: Recording, weights: Mapping[str, list[Array]]) -> None:
-        """Of a recording; and per layer the weights it began with, empty if not known."""
+    def __init__(
+        self,
+        recording: Recording,
+        weights: Mapping[str, list[Array]],
+        model: nn.Module | None = None,
+    ) -> None:
+        """Of a recording; per layer the weights it began with, empty if not known; the model."""
         self.recording = recording
+        self.modules = {} if model is None else dict(model.named_modules())
         self._series: dict[str, FLOAT] = {}
         self.layers = recording.layers
         self.activations = [recording.activations.get(name, "") for name in self.layers]

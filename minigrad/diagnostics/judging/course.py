@@ -112,7 +112,8 @@ def restless_loss(chart: Chart) -> Sign | None:
             "unstable", (),
             f"the loss climbs from {losses[lowest]:.3g} at step {chart.step(known[lowest])} to "
             f"{losses[highest]:.3g} at step {chart.step(known[highest])}",
-            {"lowest": float(losses[lowest]), "highest": float(losses[highest])},
+            {"lowest": float(losses[lowest]), "highest": float(losses[highest]),
+             "first_loss": float(losses[0])},
             int(known[lowest]),
         )  # fmt: skip
     if rises.sum() >= 3 and rises.mean() >= RISES:

@@ -8,7 +8,10 @@ from collections import Counter
 import numpy as np
 
 from minigrad.diagnostics.judging.chart import Chart
+from minigrad.diagnostics.judging.consequences import largest_step
+from minigrad.diagnostics.judging.course import SHORT
 from minigrad.diagnostics.judging.illnesses import Sign
+from minigrad.diagnostics.judging.in_place import biases_are_0, is_orthogonal, spoken
 from minigrad.diagnostics.probing.functional import UNSEEN
 from minigrad.diagnostics.probing.way import RECURRENT
 
@@ -17,6 +20,12 @@ CRITICAL = {
     "": "identity", "ReLU": "relu", "Tanh": "tanh", "Hardtanh": "hardtanh", "Softsign": "softsign",
     "ELU": "elu", "CELU": "celu", "SELU": "selu", "ReLU6": "relu6", "LeakyReLU": "leaky_relu",
 }  # fmt: skip
+
+# Learning rates are not divided by more than 10^3 at once: what asks for more has another cause.
+MOST = 3
+
+# From here on inputs alone make steps too long: dL/dW is as many times as large as they are.
+LARGE_INPUT = 10.0
 
 # Where a factor on the weights is the same factor on the gradient.
 HOMOGENEOUS = ("", "ReLU", "LeakyReLU", "PReLU")
@@ -50,7 +59,16 @@ def _shorter(chart: Chart, record: int) -> int:
 
 
 def _by(ratio: float) -> int:
-    return int(10 ** max(1, round(math.log10(ratio / 0.01))))
+    """A power of ten that makes the ratio 1 % or less; 0.15 is near enough to 0.1."""
+    return int(10 ** min(MOST, max(1, math.ceil(math.log10(ratio / 0.01) - 0.2))))
+
+
+def _for_the_inputs(chart: Chart) -> str:
+    """What comes before all else where the inputs are large."""
+    rms = chart.recording.meta.get("input_rms", 0.0)
+    if not rms > LARGE_INPUT:
+        return ""
+    return f"standardize the inputs with data.standardize(x), for their rms is {rms:.3g}; then "
 
 
 def _usual(sign: Sign, chart: Chart, others: set[str]) -> str:
@@ -106,15 +124,15 @@ def _saturated(sign: Sign, chart: Chart, activation: str) -> str:
     if chart.way and set(sign.layers) == {chart.way[0]}:
         return f"standardize the inputs with data.standardize(x); or {smaller}"
     return (
-        f"{smaller}; nn.BatchNorm1d or nn.LayerNorm before each {activation or 'activation'}; "
+        f"{_for_the_inputs(chart)}{smaller}; nn.BatchNorm1d or nn.LayerNorm before each {activation or 'activation'}; "
         "and standardized inputs, data.standardize(x)"
     )
 
 
 def _dead(sign: Sign, chart: Chart) -> str:
-    if sign.record:
+    if sign.record and not 0 < largest_step(chart) <= SHORT:
         return (
-            "lr / 10, for a step that was too long has switched the units off; "
+            f"{_for_the_inputs(chart)}lr / 10, for a step that was too long has switched the units off; "
             "nn.LeakyReLU() in place of nn.ReLU(); start again, as dead units hardly come back"
         )
     return (
@@ -133,15 +151,21 @@ def _over_time(sign: Sign, chart: Chart) -> str:
             "nn.LSTMCell or nn.GRUCell in its place; shorter sequences"
         )
     weight = "weight_hh" if kind.endswith("Cell") else "weight_hh_l0"
-    orthogonal = f"nn.init.orthogonal_(layer.{weight}) and biases of 0 in {name}"
+    path, module = spoken(name), chart.modules.get(name)
+    advice = []
+    if not is_orthogonal(module, "weight_hh"):
+        advice.append(f"nn.init.orthogonal_({path}.{weight})")
+    if not biases_are_0(module):
+        advice.append(f"biases of 0 in {path}")
+    orthogonal = f"{' and '.join(advice)}; " if advice else ""
     if sign.verdict == "exploding":
-        return f"{CLIP}; {orthogonal}; h.detach() after every so many time steps"
+        return f"{CLIP}; {orthogonal}h.detach() after every so many time steps"
     if kind.startswith("RNN"):
         gated = "nn.LSTM or nn.GRU" if kind == "RNN" else "nn.LSTMCell or nn.GRUCell"
-        return f"{orthogonal}; {gated} in place of nn.{kind}; shorter sequences"
+        return f"{orthogonal}{gated} in place of nn.{kind}; shorter sequences"
     gate = {"L": "forget gate", "G": "update gate"}[kind[0]]
     return (
-        f"a bias of 2 or more for the {gate} of {name}, which keeps it open: rows hidden_size to "
+        f"a bias of 2 or more for the {gate} of {path}, which keeps it open: rows hidden_size to "
         f"2 * hidden_size of {weight.replace('weight', 'bias')}; shorter sequences"
     )
 
@@ -168,7 +192,11 @@ def _vanishing(sign: Sign, chart: Chart, activation: str) -> str:
         return f"random weights: {_other_weights(activation, math.nan)}"
     around = "nn.BatchNorm1d after every layer; nn.Residual around every two layers"
     if activation in ("Sigmoid", "Hardsigmoid", "LogSigmoid"):
-        return f"nn.Tanh() or nn.ReLU() in place of nn.{activation}(); {around}"
+        return (
+            "nn.ReLU() with nn.init.kaiming_normal_(layer.weight, nonlinearity='relu'), or "
+            "nn.Tanh() with nn.init.critical_(model, 'tanh'), for every layer in place of "
+            f"nn.{activation}(); {around}"
+        )
     return f"{_other_weights(activation, factor)}; {around}"
 
 
@@ -200,8 +228,10 @@ def _unstable(sign: Sign, chart: Chart) -> str:
             "one step inside `with diagnostics.detect_anomaly():`, which names the operation that "
             "makes it; then look at the loss, at the data and at the weights that were loaded"
         )
-    by = _by(sign.numbers.get("update_ratio", 0.1))
+    # The first record tells all rates apart; later ones tell how far each got before it broke.
+    by = max(_shorter(chart, 0), _by(sign.numbers.get("update_ratio", 0.1)))
     return (
-        f"lr / {by}; diagnostics.lr_range_test(model, optimizer, data) finds one that fits; "
+        f"{_for_the_inputs(chart)}lr / {by}; "
+        "diagnostics.lr_range_test(model, optimizer, data) finds one that fits; "
         f"{CLIP}; a warm-up, optim.lr_scheduler.LinearLR(optimizer)"
     )

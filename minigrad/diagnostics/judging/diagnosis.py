@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,15 @@ from minigrad.diagnostics.batch_loss import (
     loss_of,
 )
 from minigrad.diagnostics.judging.chart import Chart
+from minigrad.diagnostics.judging.consequences import explained, ranked
 from minigrad.diagnostics.judging.course import breakdown, broken_record, long_steps, restless_loss
 from minigrad.diagnostics.judging.cures import cure
 from minigrad.diagnostics.judging.gaps import not_judged, notes
 from minigrad.diagnostics.judging.illnesses import Record, Sign
 from minigrad.diagnostics.judging.over_time import over_time
 from minigrad.diagnostics.judging.progress import progress
-from minigrad.diagnostics.judging.verdicts import COLUMNS, ORDER, Diagnosis, Finding, LayerVerdict
+from minigrad.diagnostics.judging.remarks import remarks
+from minigrad.diagnostics.judging.verdicts import COLUMNS, Diagnosis, Finding, LayerVerdict
 from minigrad.diagnostics.probing.layers import weights_of
 from minigrad.diagnostics.probing.probe import Probe
 from minigrad.diagnostics.probing.recording import Recording
@@ -42,7 +45,7 @@ ENOUGH = 512
 
 
 def diagnose(
-    of: nn.Module | Recording,
+    of: nn.Module | Recording | str | Path,
     data: Any = None,
     *,
     loss_fn: LossFunction | None = None,
@@ -79,8 +82,8 @@ def diagnose(
     "exploding" a network needs two hidden layers.
 
     Arguments:
-        of: a recording, such as a `Probe`; or a model, of which one is made here. The model is
-            run in the mode it is in, and left as it was, to the last bit.
+        of: a recording, such as a `Probe`, or the path of its file; or a model, of which one is
+            made here. The model is run in the mode it is in, and left as it was, to the last bit.
         data: for a model, a batch (x, y), a data set, or a `DataLoader`. Of more than 512 examples
             in one batch, 512 evenly spaced are taken.
         loss_fn: `loss_fn(model(x), y)`, the mean over the batch. By default the cross-entropy for
@@ -108,16 +111,20 @@ def diagnose(
     if isinstance(of, nn.Module):
         recording = _recorded(of, data, loss_fn, optimizer, steps)
         # The steps were undone: these are the weights that the recording began with.
-        return _judge(Chart(recording, _weights(of, recording)))
+        return _judge(Chart(recording, _weights(of, recording), of))
+    if isinstance(of, str | Path):
+        of = Recording.load(of)
     if not isinstance(of, Recording):
         raise ArgumentError(
             f"diagnose: expected a model or a Recording, got {type(of).__name__}; pass "
-            "diagnose(model, (x, y)) or diagnose(probe)"
+            "diagnose(model, (x, y)), diagnose(probe) or the path of a recording's file"
         )
     if data is not None or loss_fn is not None or optimizer is not None:
         raise ArgumentError("diagnose: a recording needs no data, loss or optimizer beside it")
-    if isinstance(of, Probe) and of._optimizer is None:  # no step was recorded
-        return _judge(Chart(of, _weights(of._model, of)))
+    if isinstance(of, Probe):
+        # With an optimizer the weights are no more what the recording began with.
+        began_with = {} if of._optimizer is not None else _weights(of._model, of)
+        return _judge(Chart(of, began_with, of._model))
     return _judge(Chart(of, {}))
 
 
@@ -204,7 +211,7 @@ def _judge(chart: Chart) -> Diagnosis:
             "diagnose: the recording holds no gradients; call backward inside `with probe:`"
         )
     last = _last_whole_record(chart, broken)
-    signs = [] if last is None else _dated(chart, _signs(chart, last))
+    signs = [] if last is None else explained(chart, _dated(chart, _signs(chart, last)))
     if broken is not None:
         signs.append(breakdown(chart, broken))
     signs += [sign for sign in (long_steps(chart), restless_loss(chart)) if sign is not None]
@@ -234,7 +241,7 @@ def _judge(chart: Chart) -> Diagnosis:
         chart.unit,
         tuple(not_judged(chart, of_record)),
         notes=progress(chart, tuple(finding.verdict for finding in findings)),
-        remarks=tuple(notes(chart)),
+        remarks=(*notes(chart), *remarks(chart, findings, layers)),
     )
 
 
@@ -265,7 +272,7 @@ def _findings(chart: Chart, signs: list[Sign]) -> tuple[Finding, ...]:
     for verdict in {sign.verdict for sign in signs}:
         same = [sign for sign in signs if sign.verdict == verdict]
         groups[verdict] = same, min(same, key=lambda sign: sign.record)
-    order = sorted(groups, key=lambda v: (groups[v][1].record, ORDER.index(v)))
+    order = ranked(groups)
     findings = []
     for verdict in order:
         same, first = groups[verdict]

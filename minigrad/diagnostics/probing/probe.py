@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import nn
-<<<<<<< HEAD
 from minigrad.diagnostics.probing.checks import check_one_number, one_number
-=======
-from minigrad.diagnostics.probing.checks import one_number
 from minigrad.diagnostics.probing.footprints import Footprints
->>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
 from minigrad.diagnostics.probing.functional import ACTIVATIONS, UNSEEN
 from minigrad.diagnostics.probing.gauge import fetched
 from minigrad.diagnostics.probing.layers import (
@@ -165,10 +161,10 @@ class Probe(Recording):
     def __enter__(self) -> Probe:
         if self._entered:
             raise GraphError("Probe: already in use; leave its `with` block before entering again")
-<<<<<<< HEAD
         self._entered, self._depth = True, measuring.depth
         try:
             self._look_up_weights()
+            self._footprints.enter(self._weights.parameters)
             if not self.steps:
                 self._note_broken_weights()
             self._make_hooks()
@@ -181,18 +177,6 @@ class Probe(Recording):
         except BaseException:  # Ctrl-C: then nobody calls __exit__
             self._take_off()
             raise
-=======
-        self._entered = True
-        self._look_up_weights()
-        self._footprints.enter(self._weights.parameters)
-        self._make_hooks()
-        if self._optimizer is not None:
-            self._block += (
-                self._optimizer.register_step_pre_hook(self._before_update),
-                self._optimizer.register_step_post_hook(self._after_update),
-            )
-        self._begin_step()
->>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
         return self
 
     def __exit__(self, kind: type[BaseException] | None = None, *exc: object) -> None:
@@ -202,15 +186,8 @@ class Probe(Recording):
             if self._begun:
                 self._end_step(whole)
         finally:
-<<<<<<< HEAD
             self._take_off()
-=======
-            for handle in (*self._hooks, *self._block):
-                handle.remove()
-            self._hooks, self._block = [], []
-            self._entered = self._watching = False
         self._footprints.exit(self._weights.parameters)
->>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
         self._note_unseen()
 
     def _take_off(self) -> None:
@@ -398,19 +375,14 @@ class Probe(Recording):
         watching = self._watching
 
         def see(gradient: Any) -> None:
-<<<<<<< HEAD
             if self._blind or not mode.fills_grad:
                 return
-            if watching:
-                take(layer, gradient, call, mode.retains_graph)
-=======
->>>>>>> aec4095 (diagnose says beside the verdict where healthy gradients train nothing)
             if afterwards not in mode.afterwards:
                 mode.afterwards.append(afterwards)
                 if watching:
                     self._footprints.backward_begins()
             if watching:
-                take(layer, gradient, call)
+                take(layer, gradient, call, mode.retains_graph)
 
         observers = node.watched().observers
         observers.append(see)
