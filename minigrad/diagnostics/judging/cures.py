@@ -124,7 +124,8 @@ def _saturated(sign: Sign, chart: Chart, activation: str) -> str:
     if chart.way and set(sign.layers) == {chart.way[0]}:
         return f"standardize the inputs with data.standardize(x); or {smaller}"
     return (
-        f"{_for_the_inputs(chart)}{smaller}; nn.BatchNorm1d or nn.LayerNorm before each {activation or 'activation'}; "
+        f"{_for_the_inputs(chart)}{smaller}; "
+        f"nn.BatchNorm1d or nn.LayerNorm before each {activation or 'activation'}; "
         "and standardized inputs, data.standardize(x)"
     )
 
@@ -132,7 +133,8 @@ def _saturated(sign: Sign, chart: Chart, activation: str) -> str:
 def _dead(sign: Sign, chart: Chart) -> str:
     if sign.record and not 0 < largest_step(chart) <= SHORT:
         return (
-            f"{_for_the_inputs(chart)}lr / 10, for a step that was too long has switched the units off; "
+            f"{_for_the_inputs(chart)}lr / 10, for a step that was too long has switched the units "
+            "off; "
             "nn.LeakyReLU() in place of nn.ReLU(); start again, as dead units hardly come back"
         )
     return (
