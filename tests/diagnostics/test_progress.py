@@ -105,7 +105,7 @@ def test_a_softmax_before_the_cross_entropy():
     g = mg.Generator(0)
     layers = nn.Linear(64, 32, generator=g), nn.ReLU(), nn.Linear(32, 10, generator=g)
     (note,) = trained(model=nn.Sequential(*layers, nn.Softmax(1))).notes
-    assert "the loss did not fall: 2.3 -> 2.29" in note
+    assert "the loss did not fall: 2.31 -> 2.3 " in note
     assert "cross_entropy does that itself" in note
     assert trained(model=nn.Sequential(*layers)).notes == ()
 
@@ -125,7 +125,7 @@ def judged(losses, *, ratio=1e-3, units=10, step=1, **row):
         ([2.4] * 12, 10, True),
         (np.linspace(2.4, 2.3, 12), 10, False),  # by 4 %, steadily
         (np.linspace(2.4, 2.39, 12), 10, True),
-        (2.4 - 0.01 * np.arange(12) + 0.2 * (-1.0) ** np.arange(12), 10, True),  # noise
+        (2.4 - 0.01 * np.arange(12) + 0.1 * np.tile([1, -1, -1, 1], 3), 10, True),  # noise
         (np.linspace(4.0, 2.0, 12) + 0.2 * (-1.0) ** np.arange(12), 10, False),
         ([3.0, 2.5, 2.4, 2.31, *[2.3] * 12], 10, True),  # to the level of guessing, and stays
         ([3.0, 2.5, 2.4, 2.31, *[2.3] * 12], 1, False),  # a regression
