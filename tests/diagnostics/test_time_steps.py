@@ -158,7 +158,8 @@ def test_a_tanh_rnn_vanishes_over_time_and_its_cure_cures():
         found.verdict == "vanishing" and "over the time steps of rnn" in found.findings[0].evidence
     )
     assert (
-        "nn.init.orthogonal_(layer.weight_hh_l0) and biases of 0 in rnn" in found.findings[0].cure
+        "nn.init.orthogonal_(model.rnn.weight_hh_l0) and biases of 0 in model.rnn"
+        in found.findings[0].cure
     )
     nn.init.orthogonal_(model.rnn.weight_hh_l0, generator=mg.Generator(3))
     nn.init.zeros_(model.rnn.bias_ih_l0)
@@ -170,7 +171,9 @@ def test_a_tanh_rnn_vanishes_over_time_and_its_cure_cures():
 def test_a_gate_that_is_kept_open_lets_the_gradient_through(kind, gate):
     model = LastOfSequence(layer_of(kind))
     found = diagnose(probed(model, inputs()))
-    assert found.verdict == "vanishing" and f"the {gate} gate of rnn" in found.findings[0].cure
+    assert (
+        found.verdict == "vanishing" and f"the {gate} gate of model.rnn" in found.findings[0].cure
+    )
     model.rnn.bias_hh_l0.data[HIDDEN : 2 * HIDDEN] += 3
     assert diagnose(probed(model, inputs())).verdict == "healthy"
 
