@@ -87,7 +87,8 @@ def decay(
 
     >>> from minigrad.diagnostics import DecayConfig, measure_decay, plots
     >>> found = measure_decay(DecayConfig(depth=5, width=16))
-    >>> plots.decay(found).get_xlabel()
+    >>> import matplotlib.pyplot as plt
+    >>> plots.decay(found, ax=plt.figure().gca()).get_xlabel()
     'layer (1 = nearest the input)'
     """
     curves = _curves(data, step)
