@@ -69,6 +69,13 @@ def test_large_inputs_are_named_before_the_rate():
     assert probe.meta["input_rms"] == pytest.approx(7)
 
 
+def test_numbers_that_became_nan_come_before_vanishing():
+    faded = {"dz_rms": [1e-3, 0.1, 1.0, 1.0]}
+    lost = {"z_rms": [np.nan] * 4, "z_nans": [1.0] * 4}
+    assert judged(faded, faded).verdicts == ("vanishing",)
+    assert judged(faded, lost).verdicts == ("unstable", "vanishing")
+
+
 def test_a_loss_a_hundredfold_comes_before_vanishing():
     row = {"dz_rms": [1e-3, 0.1, 1.0, 1.0], "update_ratio": [0.05] * 4}
     assert judged(*[row] * 4, losses=[2, 5, 300, 900]).verdicts == ("unstable", "vanishing")

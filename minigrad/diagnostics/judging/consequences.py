@@ -13,7 +13,8 @@ from minigrad.diagnostics.judging.course import SHORT
 from minigrad.diagnostics.judging.illnesses import Sign, counted
 from minigrad.diagnostics.judging.verdicts import ORDER
 
-# Weights whose loss is a hundred times the first are not worth asking why their gradients vanish.
+# Weights whose loss is a hundred times the first, or NaN, are not worth asking why their gradients
+# vanish.
 BLOWN_UP = 100.0
 
 
@@ -50,7 +51,8 @@ def largest_step(chart: Chart) -> float:
 def ranked(groups: Mapping[str, tuple[list[Sign], Sign]]) -> list[str]:
     """Verdicts, the first cause first: by record, then by `ORDER`.
 
-    A loss that climbed a hundredfold comes before gradients that vanish.
+    Numbers that became NaN, and a loss that climbed a hundredfold, come before gradients that
+    vanish: a training that is lost has a cause of its own.
 
     Arguments:
         groups: per verdict its signs, and the first of them.
@@ -65,5 +67,7 @@ def ranked(groups: Mapping[str, tuple[list[Sign], Sign]]) -> list[str]:
 
 
 def _blown_up(sign: Sign) -> bool:
+    if "not_finite" in sign.numbers:
+        return True
     first = sign.numbers.get("first_loss", 0.0)
     return 0 < first * BLOWN_UP < sign.numbers.get("highest", 0.0)
