@@ -937,7 +937,7 @@ for name, values in lowest.items():
 # **Verdict: it holds, as a recipe.** Three lines suffice, and no optimizer class is needed. But the
 # middle line exchanges the meaning of $\alpha$: from a *factor* to a *length*. A rate that is good
 # for one is not good for the other, and a length that never shrinks keeps the loss from settling.
-# Lesson 12 takes this up, with clipping beside it.
+# (That is row 1.9 of the table, and it holds.) Lesson 12 takes this up, with clipping beside it.
 
 # %% [markdown]
 # ## 11 · What we found

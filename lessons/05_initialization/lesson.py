@@ -781,10 +781,10 @@ for name, phi in (("relu", relu), ("identity", lambda z: z), ("tanh", np.tanh)):
 #
 # ### "Initialization or regularization?"
 #
-# (row 4.12, the part about initialization.) Some advice puts the two in one list of cures for
-# unstable gradients. Can an L2 penalty (a pull of every weight towards 0, proportional to the
-# weight) replace the right start? 30 layers of ReLU, started too small, right, and too large by 20
-# percent, each without a penalty and with a strong one, 0.01.
+# (row 4.12, the part about initialization, and row 4.6.) Some advice puts the two in one list of
+# cures for unstable gradients. Can an L2 penalty (a pull of every weight towards 0, proportional to
+# the weight) replace the right start? 30 layers of ReLU, started too small, right, and too large
+# by 20 percent, each without a penalty and with a strong one, 0.01.
 
 # %%
 SCALES = {"Xavier (He × 0.71)": 0.5**0.5, "He": 1.0, "He × 1.2": 1.2}
