@@ -971,3 +971,28 @@ def test_memory_does_not_grow_with_the_arrays_of_the_steps():
         tracemalloc.stop()
     # A record of 6 layers is 6 * 38 numbers; the arrays of one step are 2.4 million bytes.
     assert grown < 200 * (6 * 38 * 8 + 1000)
+
+
+class Branch(nn.Module):
+    """A layer with F.relu behind it, and perhaps a parameter beside the layer."""
+
+    def __init__(self, scaled=False):
+        super().__init__()
+        self.linear = nn.Linear(6, 6)
+        if scaled:
+            self.gamma = nn.Parameter(np.ones(6, "f"))
+
+    def forward(self, x):
+        a = mg.relu(self.linear(x))
+        return a * self.gamma if hasattr(self, "gamma") else a
+
+
+@pytest.mark.parametrize("block", [lambda: nn.Residual(Branch()), lambda: Branch(scaled=True)])
+def test_a_function_within_a_module_that_is_recorded_itself_is_seen(block):
+    model = nn.Sequential(block(), block(), nn.Linear(6, 3))
+    with Probe(model) as probe:
+        (model(mg.ones(4, 6)) ** 2).mean().backward()
+    inner = [name for name in probe.layers if name.endswith("linear")]
+    assert len(inner) == 2 and [probe.activations[name] for name in inner] == ["ReLU"] * 2
+    assert np.isfinite(probe.series("a_rms")[0][[probe.layers.index(name) for name in inner]]).all()
+    assert probe.skipped == {}

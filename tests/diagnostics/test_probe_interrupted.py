@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.diagnostics import Probe, probing
+from minigrad.diagnostics import Probe, compare, detect_anomaly, probing
+from minigrad.errors import MinigradError
 
 HERE = str(Path(probing.__file__).parent)
 
@@ -111,3 +113,38 @@ def test_the_step_in_which_fit_met_nan_is_kept_as_evidence():
     with np.errstate(all="ignore"), pytest.raises(mg.train.Diverged), Probe(model, optimizer) as p:
         mg.train.fit(model, data, optimizer, nn.functional.mse_loss, epochs=9, progress=False)
     assert p.steps == [0, 1] and (p.series("z_rms")[1] > 1e28).all()
+
+
+def trained(loss: Callable[[mg.Tensor], mg.Tensor], lr: float, context: Any = None) -> Probe:
+    """Six steps with a loss; whatever it raises goes through the probe's block."""
+    model, optimizer, x = network()
+    optimizer.param_groups[0]["lr"] = lr
+    probe = Probe(model, optimizer)
+    with (
+        contextlib.suppress(MinigradError),
+        np.errstate(all="ignore"),
+        probe,
+        context or contextlib.nullcontext(),
+    ):
+        for _ in range(6):
+            optimizer.zero_grad()
+            loss(model(x)).backward()
+            optimizer.step()
+    return probe
+
+
+def test_a_step_that_failed_for_another_reason_is_no_evidence():
+    calls = []
+
+    def loss(out: mg.Tensor) -> mg.Tensor:
+        calls.append(out)
+        return ((out - mg.ones(5, 2 if len(calls) < 3 else 7)) ** 2).mean()
+
+    probe = trained(loss, lr=0.1)
+    assert probe.steps == [0, 1] and "diverged" not in probe.meta
+
+
+def test_compare_says_that_an_anomaly_ended_a_run():
+    probe = trained(lambda out: (out**2).mean(), 1e30, detect_anomaly())
+    assert probe.meta["diverged"] == probe.steps[-1] < 5
+    assert "lost at step" in str(compare(probe))

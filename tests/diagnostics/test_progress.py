@@ -169,3 +169,18 @@ def test_where_the_notes_are_shown():
     ill = diagnose(mg.models.deep_mlp(20, 64, "sigmoid", "xavier"), (X[:64], Y[:64])).to_dict()
     json.dumps(ill, allow_nan=False)
     assert ill["findings"][0]["layers"][0] == "layer1.linear"
+
+
+def test_beside_what_could_not_be_judged_nothing_is_said_of_healthy_gradients(tmp_path):
+    x, y = mg.ones(4, 6, 3), mg.tensor(np.arange(4) % 2)
+    model = mg.models.deep_rnn(1, 4, "tanh", in_features=3, out_features=2,
+                               generator=mg.Generator(0))  # fmt: skip
+    with Probe(model) as probe:
+        for _ in range(6):
+            F.cross_entropy(model(x), y).backward()
+            probe.note(loss=2.4)
+            model.zero_grad()
+    probe.to_csv(tmp_path / "r.csv")
+    found = diagnose(Recording.load(tmp_path / "r.csv"))
+    assert found.verdict == "unknown"
+    assert not any("gradients are healthy" in note for note in found.notes)

@@ -232,6 +232,8 @@ def _judge(chart: Chart) -> Diagnosis:
         for k, name in enumerate(chart.layers)
     )
     of_record = Record(chart, shown)
+    unjudged = tuple(not_judged(chart, of_record))
+    verdicts = tuple(finding.verdict for finding in findings) or ("unknown",) * bool(unjudged)
     return Diagnosis(
         findings,
         layers,
@@ -239,8 +241,8 @@ def _judge(chart: Chart) -> Diagnosis:
         of_record.factor_per_layer(),
         chart.window(shown),
         chart.unit,
-        tuple(not_judged(chart, of_record)),
-        notes=progress(chart, tuple(finding.verdict for finding in findings)),
+        unjudged,
+        notes=progress(chart, verdicts),
         remarks=(*notes(chart), *remarks(chart, findings, layers)),
     )
 

@@ -180,8 +180,15 @@ class Probe(Recording):
         return self
 
     def __exit__(self, kind: type[BaseException] | None = None, *exc: object) -> None:
-        # What minigrad raises of a step is a finding (Diverged, AnomalyError): the step tells why.
-        whole = kind is None or issubclass(kind, MinigradError)
+        # Diverged and AnomalyError, of the numbers of a step, are a finding: the step tells why.
+        evidence = (
+            kind is not None
+            and issubclass(kind, MinigradError)
+            and issubclass(kind, ArithmeticError)
+        )
+        if evidence:
+            self.meta.setdefault("diverged", self._step)
+        whole = kind is None or evidence
         try:
             if self._begun:
                 self._end_step(whole)
@@ -356,6 +363,8 @@ class Probe(Recording):
         if z is None:
             self.skipped[self.layers[layer]] = f"returns no Tensor but {type(out).__name__}"
         else:
+            if self._watching and next(iter(module.children()), None) is not None:
+                self._signals.see_enclosing(z)
             self._see_z(layer, z)
 
     def _see_z(self, layer: int, z: Tensor, run: Any = None) -> None:

@@ -108,6 +108,12 @@ class Signals:
             if not any(way.bend is not None and way.bend.op.name in ENDS for way in ways):
                 self._take_function(out, node, ways)
 
+    def see_enclosing(self, out: Tensor) -> None:
+        """A module that holds other layers has returned: those within it are behind its output."""
+        for node, ways in ways_from(self._waiting, self._outputs, out._node).items():
+            if any(way.bend is not None for way in ways):
+                self._take_function(out, node, ways)
+
     def _take_function(self, x: Tensor, node: Node, ways: list[Way]) -> None:
         array = self._waiting.pop(node)
         layers = self._origins[id(array)][1]
