@@ -175,11 +175,13 @@ def test_beside_what_could_not_be_judged_nothing_is_said_of_healthy_gradients(tm
     x, y = mg.ones(4, 6, 3), mg.tensor(np.arange(4) % 2)
     model = mg.models.deep_rnn(1, 4, "tanh", in_features=3, out_features=2,
                                generator=mg.Generator(0))  # fmt: skip
-    with Probe(model) as probe:
-        for _ in range(6):
+    optimizer = mg.optim.SGD(model.parameters(), lr=0.01)
+    with Probe(model, optimizer) as probe:
+        for _ in range(20):
+            optimizer.zero_grad()
             F.cross_entropy(model(x), y).backward()
             probe.note(loss=2.4)
-            model.zero_grad()
+            optimizer.step()
     probe.to_csv(tmp_path / "r.csv")
     found = diagnose(Recording.load(tmp_path / "r.csv"))
     assert found.verdict == "unknown"
